@@ -1,0 +1,55 @@
+namespace Waitress.Configuration;
+
+/// <summary>
+/// The effective settings of one server: validated, immutable, compared by value. Made by <c>SettingsReader</c> from the
+/// rows of <c>SettingsTable</c>, which hold the meaning, unit, default and origin of each; a name here is the option's
+/// name in Pascal case.
+/// </summary>
+internal sealed record Settings
+{
+    // Where it listens. Host and port are already folded into Listen; exactly one of the three is in force:
+    // Sockets when not empty, else UnixSocket when not null, else Listen.
+    public ValueList<string> Listen { get; init; } = ["0.0.0.0:8080"];
+    public bool Ipv4 { get; init; } = true;
+    public bool Ipv6 { get; init; } = true;
+    public string? UnixSocket { get; init; }
+    public int UnixSocketPerms { get; init; } = 0x180; // octal 600
+    /// <summary>Descriptors (on Windows: handles) of sockets that the caller bound; the caller keeps owning them.</summary>
+    public ValueList<long> Sockets { get; init; } = [];
+    public int Backlog { get; init; } = 1024;
+    public int ConnectionLimit { get; init; } = 10_000;
+
+    // Who runs the app.
+    public int? Workers { get; init; }
+    public int? Threads { get; init; }
+    /// <summary>Requests served at once: workers times threads, 4 when neither is stated, as in Waitress.</summary>
+    public int Concurrency => (Workers ?? (Threads is null ? 4 : 1)) * (Threads ?? 1);
+    public bool Asynchronous { get; init; } = true;
+
+    // What the app is told.
+    public string UrlScheme { get; init; } = "http";
+    public string UrlPrefix { get; init; } = "";
+    public string? Ident { get; init; } = "waitress";
+    public string ServerName { get; init; } = "waitress.invalid";
+
+    // Proxies in front.
+    public ValueList<string> TrustedProxy { get; init; } = [];
+    public int TrustedProxyCount { get; init; } = 1;
+    public ValueList<string> TrustedProxyHeaders { get; init; } = [];
+    public bool ClearUntrustedProxyHeaders { get; init; } = true;
+    public bool LogUntrustedProxyHeaders { get; init; }
+
+    // Limits. Sizes in bytes, times in seconds.
+    public long MaxRequestHeaderSize { get; init; } = 262_144;
+    public long MaxRequestBodySize { get; init; } = 1_073_741_824;
+    public long InbufOverflow { get; init; } = 524_288;
+    public long OutbufOverflow { get; init; } = 1_048_576;
+    public long OutbufHighWatermark { get; init; } = 16_777_216;
+    public int ChannelTimeout { get; init; } = 120;
+    public int ChannelRequestLookahead { get; init; }
+    public int GracefulTimeout { get; init; } = 30;
+
+    // What is told.
+    public bool LogSocketErrors { get; init; } = true;
+    public bool ExposeTracebacks { get; init; }
+}

@@ -1,0 +1,38 @@
+namespace Waitress.Guards;
+
+/// <summary>Whose fault a refused or failed request is; decides the level of its log entry.</summary>
+internal enum Fault
+{
+    /// <summary>The client sent what no server may accept, or too much of it.</summary>
+    Client,
+
+    /// <summary>The app raised, or broke PEP 3333.</summary>
+    App,
+
+    /// <summary>The machine or this server could not do its part (disk full, stopping).</summary>
+    Server,
+}
+
+/// <summary>
+/// One row per reason for which a request gets an answer that the app did not make: status, text, whose fault it is.
+/// The only place where such answers are worded; <see cref="Detail"/> is what the client reads below the reason phrase.
+/// Statuses after RFC 9110 section 15 and RFC 6585; the reason phrases are Waitress's where it has the status.
+/// </summary>
+internal sealed record Refusal(int Status, string Reason, string Detail, Fault Fault)
+{
+    public static readonly Refusal BadRequest = Client(400, "Bad Request", "The request could not be understood");
+    public static readonly Refusal RequestTimeout = Client(408, "Request Timeout", "The request did not arrive in time");
+    public static readonly Refusal BodyTooLarge = Client(413, "Request Entity Too Large", "The request body is too large");
+    public static readonly Refusal TargetTooLong = Client(414, "URI Too Long", "The request target is too long");
+    public static readonly Refusal HeadersTooLarge = Client(431, "Request Header Fields Too Large", "The request header is too large");
+    public static readonly Refusal AppFailed = new(500, "Internal Server Error", "The server encountered an unexpected internal server error", Fault.App);
+    public static readonly Refusal StorageFailed = new(500, "Internal Server Error", "The server could not store the request", Fault.Server);
+    public static readonly Refusal UnknownCoding = Client(501, "Not Implemented", "The transfer coding is not supported");
+    public static readonly Refusal Stopping = new(503, "Service Unavailable", "The server is stopping", Fault.Server);
+    public static readonly Refusal UnknownVersion = Client(505, "HTTP Version Not Supported", "The HTTP version is not supported");
+
+    /// <summary>The same refusal with a detail of its own; the detail goes to the client, so it never quotes input.</summary>
+    public Refusal Because(string detail) => this with { Detail = detail };
+
+    private static Refusal Client(int status, string reason, string detail) => new(status, reason, detail, Fault.Client);
+}
