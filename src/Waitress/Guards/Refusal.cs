@@ -28,6 +28,7 @@ internal sealed record Refusal(int Status, string Reason, string Detail, Fault F
     public static readonly Refusal AppFailed = new(500, "Internal Server Error", "The server encountered an unexpected internal server error", Fault.App);
     public static readonly Refusal StorageFailed = new(500, "Internal Server Error", "The server could not store the request", Fault.Server);
     public static readonly Refusal UnknownCoding = Client(501, "Not Implemented", "The transfer coding is not supported");
+    public static readonly Refusal UnknownMethod = Client(501, "Not Implemented", "The method is not supported");
     public static readonly Refusal Stopping = new(503, "Service Unavailable", "The server is stopping", Fault.Server);
     public static readonly Refusal UnknownVersion = Client(505, "HTTP Version Not Supported", "The HTTP version is not supported");
 

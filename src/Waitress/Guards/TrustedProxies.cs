@@ -1,0 +1,72 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Waitress.Guards;
+
+/// <summary>
+/// The peers whose proxy headers are believed: addresses, networks in CIDR form, `*` for every peer, `localhost` for peers on a
+/// unix socket (Waitress's REMOTE_ADDR for these). Immutable, so any thread may ask.
+/// </summary>
+internal sealed class TrustedProxies
+{
+    private readonly bool _everyone;
+    private readonly bool _unixPeers;
+    private readonly (IPNetwork Network, long Zone)[] _networks;
+
+    /// <exception cref="FormatException">An entry is none of the four; settings are checked with <see cref="IsEntry"/> before.</exception>
+    public TrustedProxies(IEnumerable<string> entries)
+    {
+        var networks = new List<(IPNetwork, long)>();
+        foreach (var entry in entries)
+        {
+            if (entry == "*") _everyone = true;
+            else if (entry == "localhost") _unixPeers = true;
+            else if (TryRead(entry, out var network, out var zone)) networks.Add((network, zone));
+            else throw new FormatException($"'{entry}' is no address, no network, not '*' and not 'localhost'");
+        }
+        _networks = [.. networks];
+    }
+
+    /// <summary>Whether `trusted_proxy` may hold this text.</summary>
+    public static bool IsEntry(string entry) => entry is "*" or "localhost" || TryRead(entry, out _, out _);
+
+    /// <summary>Whether the peer is one of them; null stands for a peer on a unix socket.</summary>
+    public bool Trusts(IPAddress? peer)
+    {
+        if (_everyone) return true;
+        if (peer is null) return _unixPeers;
+        // A socket that serves both families shows IPv4 peers as ::ffff:a.b.c.d; the settings name them in IPv4.
+        if (peer.IsIPv4MappedToIPv6) peer = peer.MapToIPv4();
+        foreach (var (network, zone) in _networks)
+        {
+            // A zone is only compared when the entry names one; the address alone means it on every link.
+            if (network.Contains(peer) && (zone == 0 || zone == peer.ScopeId)) return true;
+        }
+        return false;
+    }
+
+    private static bool TryRead(string text, out IPNetwork network, out long zone)
+    {
+        zone = 0;
+        if (text.Contains('/'))
+        {
+            if (!IPNetwork.TryParse(text, out network)) return false;
+            if (network.BaseAddress.IsIPv4MappedToIPv6 && network.PrefixLength >= 96)
+                network = new IPNetwork(network.BaseAddress.MapToIPv4(), network.PrefixLength - 96);
+            return true;
+        }
+        network = default;
+        if (!IPAddress.TryParse(text, out var address)) return false;
+        if (address.IsIPv4MappedToIPv6) address = address.MapToIPv4();
+        if (address.AddressFamily == AddressFamily.InterNetwork)
+        {
+            // IPAddress also reads `1` as 0.0.0.1; such an entry is a slip that would silently trust nobody.
+            if (!text.Contains(':') && text.AsSpan().Count('.') != 3) return false;
+            network = new IPNetwork(address, 32);
+            return true;
+        }
+        zone = address.ScopeId;
+        network = new IPNetwork(new IPAddress(address.GetAddressBytes()), 128);
+        return true;
+    }
+}
