@@ -19,6 +19,8 @@ internal static unsafe partial class Api
     public static readonly nint PyList_Type = Export();
     public static readonly nint PyTuple_Type = Export();
     public static readonly nint PyDict_Type = Export();
+    public static readonly nint PySet_Type = Export();
+    public static readonly nint PyFrozenSet_Type = Export();
     public static readonly nint PyLong_Type = Export();
     public static readonly nint PyBool_Type = Export();
     public static readonly nint PyFloat_Type = Export();

@@ -92,6 +92,8 @@ internal static unsafe class PyObjects
 
     public static bool IsTuple(PyRef value) => Singletons.TypeOf(value) == Api.PyTuple_Type;
 
+    public static bool IsSet(PyRef value) => Singletons.TypeOf(value) is var type && (type == Api.PySet_Type || type == Api.PyFrozenSet_Type);
+
     /// <summary>str(value), or a placeholder when even that fails.</summary>
     public static string Describe(PyRef value)
     {

@@ -24,77 +24,77 @@ internal static class SettingsTable
 
     public static readonly IReadOnlyList<SettingRow> Rows =
     [
-        new("host", Listening, Host, ListenAddress.AnyIPv4)
+        new("host", SettingGroup.Listening, Host, ListenAddress.AnyIPv4)
         {
             Origin = AsWaitress, Apply = Folded,
             Help = "Host name or IP address to listen on; with --port it makes one address. Cannot be combined with --listen, --unix-socket or handed-over sockets.",
         },
-        new("port", Listening, Whole(0, 65_535), 8080L)
+        new("port", SettingGroup.Listening, Whole(0, 65_535), 8080L)
         {
             Origin = AsWaitress, Apply = Folded, PlatformName = "PORT",
             Help = "TCP port to listen on; 0 lets the system choose a free one. With the port alone the server listens on every IPv4 address.",
             Difference = "Ports above 65535 are refused; Waitress let the system wrap them.",
         },
-        new("listen", Listening, Addresses, new ValueList<string>([$"{ListenAddress.AnyIPv4}:{ListenAddress.DefaultPort}"]))
+        new("listen", SettingGroup.Listening, Addresses, new ValueList<string>([$"{ListenAddress.AnyIPv4}:{ListenAddress.DefaultPort}"]))
         {
             Origin = AsWaitress, Apply = (s, v) => s with { Listen = Strings(v) },
             Help = "Addresses to listen on, each HOST, HOST:PORT, [IPV6], [IPV6]:PORT or * (all interfaces); without a port it is 8080. On the command line it may be repeated.",
             Difference = "Port names such as http are not resolved: write the number.",
         },
-        new("ipv4", Listening, Flag, true)
+        new("ipv4", SettingGroup.Listening, Flag, true)
         {
             Origin = AsWaitress, Apply = (s, v) => s with { Ipv4 = (bool)v! },
             Help = "Use IPv4 addresses when a name or * stands for several.",
         },
-        new("ipv6", Listening, Flag, true)
+        new("ipv6", SettingGroup.Listening, Flag, true)
         {
             Origin = AsWaitress, Apply = (s, v) => s with { Ipv6 = (bool)v! },
             Help = "Use IPv6 addresses when a name or * stands for several.",
         },
-        new("unix_socket", Listening, PathOrNone, null)
+        new("unix_socket", SettingGroup.Listening, PathOrNone, null)
         {
             Origin = AsWaitress, Apply = (s, v) => s with { UnixSocket = (string?)v },
             Help = "Path of a unix socket to listen on instead of TCP. A socket file nobody listens on is replaced, one in use never.",
             Difference = "None and an empty value mean that there is none; Waitress took None for the path \"None\".",
         },
-        new("unix_socket_perms", Listening, Octal, 0x180L)
+        new("unix_socket_perms", SettingGroup.Listening, Octal, 0x180L)
         {
             Origin = AsWaitress, Apply = (s, v) => s with { UnixSocketPerms = Int(v) }, Unit = "octal",
             Help = "File permissions of the unix socket, as octal digits.",
         },
-        new("sockets", Listening, Sockets, ValueList<long>.Empty)
+        new("sockets", SettingGroup.Listening, Sockets, ValueList<long>.Empty)
         {
             Origin = AsWaitress, Apply = (s, v) => s with { Sockets = (ValueList<long>)v! }, ServeOnly = true,
             Help = "Sockets that the caller has bound; the server listens on them and opens none of its own. Only serve() and create_server() take it.",
             Difference = "Whatever is not a socket is refused; Waitress left it out without a word.",
         },
-        new("backlog", Listening, Whole(1, int.MaxValue), 1024L)
+        new("backlog", SettingGroup.Listening, Whole(1, int.MaxValue), 1024L)
         {
             Origin = AsWaitress, Apply = (s, v) => s with { Backlog = Int(v) }, Unit = "connections",
             Help = "How many new connections the system keeps waiting until they are accepted; the system may set a lower limit of its own.",
         },
-        new("connection_limit", Listening, Whole(1, int.MaxValue), 10_000L)
+        new("connection_limit", SettingGroup.Listening, Whole(1, int.MaxValue), 10_000L)
         {
             Origin = "this server: an idle connection costs it little", Apply = (s, v) => s with { ConnectionLimit = Int(v) }, Unit = "connections",
             Help = "Open connections at which no more are accepted; further clients wait in the backlog, none is refused.",
             Difference = "The default was 100, and the server's own descriptors counted.",
         },
 
-        new("workers", Workers, WholeOrNone(1, SettingsRules.MostThreads), null)
+        new("workers", SettingGroup.Workers, WholeOrNone(1, SettingsRules.MostThreads), null)
         {
             Origin = "Waitress's four threads", Apply = (s, v) => s with { Workers = (int?)(long?)v }, Unit = "workers",
             DefaultText = "4, or 1 when --threads is given", PlatformName = "WEB_CONCURRENCY",
             Help = "How many workers run the app.",
             Difference = "New.",
         },
-        new("threads", Workers, WholeOrNone(1, SettingsRules.MostThreads), null)
+        new("threads", SettingGroup.Workers, WholeOrNone(1, SettingsRules.MostThreads), null)
         {
             Origin = "Waitress's four threads", Apply = (s, v) => s with { Threads = (int?)(long?)v }, Unit = "threads",
             DefaultText = "1 per worker",
             Help = "Threads of each worker. The app serves workers times threads requests at once; --threads alone means what it means in Waitress.",
             Difference = "The default was 4 threads; here it is 4 workers with one thread each. 0 is refused; in Waitress it served nothing.",
         },
-        new("asynchronous", Workers, Flag, true)
+        new("asynchronous", SettingGroup.Workers, Flag, true)
         {
             Origin = "Waitress's way, which has no switch", Apply = (s, v) => s with { Asynchronous = (bool)v! },
             Help = "Receive request bodies and send responses outside the worker, so that slow clients never hold one. When false, the app gets a request as soon as its headers are in, reads the body as it arrives and writes straight to the client.",
@@ -244,8 +244,8 @@ internal static class SettingsTable
     /// <summary>The heading of a group in help and docs.</summary>
     public static string Title(SettingGroup group) => group switch
     {
-        Listening => "Where it listens",
-        Workers => "Who runs the app",
+        SettingGroup.Listening => "Where it listens",
+        SettingGroup.Workers => "Who runs the app",
         App => "What the app is told",
         Proxies => "Proxies in front",
         Limits => "Limits",

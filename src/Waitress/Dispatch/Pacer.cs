@@ -1,0 +1,49 @@
+namespace Waitress.Dispatch;
+
+/// <summary>
+/// Decides how many Python threads take work at once. One is the fastest while the app only computes, because the GIL lets one
+/// run at a time anyway and every other costs hand-overs; more are needed as soon as threads wait outside the GIL (a database,
+/// a sleep) or one computes for long. Looks while work waits, on its own thread, once a millisecond at first and then
+/// every four; rests when nothing waits.
+/// </summary>
+internal sealed class Pacer(int seats, bool parallel)
+{
+    // A thread that has computed for longer than Python's switch interval (sys.getswitchinterval(), 5 ms) shares the GIL anyway.
+    private static readonly TimeSpan SwitchInterval = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(1);
+
+    // Looks that make one judgement: short for more threads, long for fewer, so that the number does not flap.
+    private const int RaiseAfter = 2, LowerAfter = 64;
+
+    private int asleep, busy;
+    private long takenBefore;
+
+    /// <summary>The number for the start: all of them where Python runs in parallel (free-threaded builds), else one.</summary>
+    public int Initial => parallel ? seats : 1;
+
+    /// <summary>The new target after one look.</summary>
+    /// <param name="queue">The queue now.</param>
+    /// <param name="allAsleep">Whether every active thread sleeps in the kernel; null where the OS does not tell.</param>
+    public int Look(in QueueState queue, bool? allAsleep)
+    {
+        var stalled = queue.Taken == takenBefore;
+        takenBefore = queue.Taken;
+        if (parallel || queue.Waiting == 0 || queue.Oldest < Patience || queue.Active < queue.Target)
+            return queue.Target;
+
+        var blocked = allAsleep ?? stalled;
+        asleep = blocked ? asleep + 1 : 0;
+        busy = blocked || stalled ? 0 : busy + 1;
+        if (asleep >= RaiseAfter || (stalled && queue.Oldest >= SwitchInterval))
+        {
+            asleep = 0;
+            return Math.Min(queue.Target + 1, seats);
+        }
+
+        // Where the OS does not tell, a thread that waits looks like one that computes: then the number never falls.
+        if (busy < LowerAfter || allAsleep is null)
+            return queue.Target;
+        busy = 0;
+        return Math.Max(queue.Target - 1, 1);
+    }
+}

@@ -1,0 +1,98 @@
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Abstractions;
+using Microsoft.AspNetCore.Http.Features;
+using Waitress.Configuration;
+using Waitress.Dispatch;
+using Waitress.Guards;
+using Waitress.Response;
+using Waitress.Telemetry;
+using Waitress.Workers;
+
+namespace Waitress.Http;
+
+/// <summary>
+/// Stages 2 to 7 of a request, in their order: what Kestrel hands us, one call per request.
+///
+/// Receives parsed requests on the I/O thread of their connection, and promises that each gets one answer. Holds no thread
+/// while it waits. From the moment the Python thread completes the exchange, the rest runs on that thread, detached.
+/// </summary>
+internal sealed class Application(Settings settings, RequestQueue<Exchange> queue, Watcher watcher, InFlight inFlight, Mailbox log) : IHttpApplication<Exchange>
+{
+    private readonly RequestGuard guard = new(settings);
+    private readonly ProxyHeaders proxies = new(settings);
+
+    public Exchange CreateContext(IFeatureCollection contextFeatures)
+    {
+        // Kestrel keeps the exchange for the connection's next request.
+        var kept = contextFeatures as IHostContextContainer<Exchange>;
+        var exchange = kept?.HostContext ?? new Exchange(contextFeatures, settings);
+        if (kept is not null)
+            kept.HostContext = exchange;
+        exchange.Begin();
+        inFlight.Enter();
+        return exchange;
+    }
+
+    public async Task ProcessRequestAsync(Exchange exchange)
+    {
+        // 1. Guard: the first refusal wins, and the app never hears of it.
+        var refusal = Guard(exchange);
+
+        // 2. Body: received whole before a worker is asked, so that a slow client holds none.
+        if (refusal is null && settings.Asynchronous && exchange.HasBody)
+            refusal = await ReceiveAsync(exchange);
+
+        // 3. Queue, 4. worker: the app is called and its answer gathered, or sent while it is made.
+        exchange.Response.Closing |= inFlight.Draining;
+        if (refusal is null && !queue.TryAdd(exchange))
+            refusal = Refusal.Stopping;
+        if (refusal is null)
+        {
+            watcher.Notice();
+            await exchange.Served;
+        }
+        else
+            Refuse(exchange, refusal);
+
+        // 5. Send what is left, at the client's pace.
+        await exchange.Response.FinishAsync();
+    }
+
+    public void DisposeContext(Exchange context, Exception? exception)
+    {
+        if (exception is not null and not CutException and not IOException)
+            log.Post(LogEvent.EngineFault, exception);
+        context.End();
+        inFlight.Leave();
+    }
+
+    private Refusal? Guard(Exchange exchange)
+    {
+        var request = exchange.Request;
+        var refusal = guard.Check(request.Method, request.RawTarget, request.Protocol, request.Headers, exchange.Received)
+            ?? proxies.Apply(exchange.Received, exchange.Peer.Address, exchange.Client);
+        foreach (var warning in exchange.Client.Warnings)
+            log.Post(LogEvent.ProxyHeaders, warning);
+        return refusal;
+    }
+
+    private async ValueTask<Refusal?> ReceiveAsync(Exchange exchange)
+    {
+        try
+        {
+            return await exchange.Body.ReceiveAsync(exchange.BodyReader, exchange.Request.Headers.ContentLength) ?? exchange.BrokenFraming;
+        }
+        catch (IOException e) when (!exchange.ClientGone)
+        {
+            log.Post(LogEvent.StorageFailed, "a request body", e.Message);
+            return Refusal.StorageFailed;
+        }
+    }
+
+    private void Refuse(Exchange exchange, Refusal refusal)
+    {
+        exchange.Response.Refuse(refusal);
+        if (refusal.Fault == Fault.Client)
+            log.Post(LogEvent.Refused, exchange.Peer, refusal.Status, refusal.Detail);
+    }
+}

@@ -1,0 +1,132 @@
+using System.IO.Pipelines;
+using System.Net;
+using System.Threading.Tasks.Sources;
+using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Waitress.Configuration;
+using Waitress.Guards;
+using Waitress.Response;
+
+namespace Waitress.Http;
+
+/// <summary>
+/// One request and its response in flight. Kestrel keeps one per connection and reuses it, so it holds what stays the same on
+/// a connection and resets the rest. Owned by one thread at a time: the I/O side until it is queued, the Python thread that
+/// took it until <see cref="Complete"/>, then the I/O side again.
+/// </summary>
+internal sealed class Exchange : IValueTaskSource
+{
+    private readonly IHttpRequestBodyDetectionFeature bodyDetection;
+    private readonly IRequestBodyPipeFeature bodyPipe;
+    private readonly WireGuard wire;
+    private ManualResetValueTaskSourceCore<bool> served;
+
+    public Exchange(IFeatureCollection features, Settings settings)
+    {
+        // One object implements all of these in Kestrel, and it lives as long as the connection.
+        Request = features.GetRequiredFeature<IHttpRequestFeature>();
+        bodyDetection = features.GetRequiredFeature<IHttpRequestBodyDetectionFeature>();
+        bodyPipe = features.GetRequiredFeature<IRequestBodyPipeFeature>();
+        wire = features.GetRequiredFeature<WireGuard>();
+        var connection = features.GetRequiredFeature<IHttpConnectionFeature>();
+        Peer = new PeerAddress(connection.RemoteIpAddress, connection.RemotePort);
+        ConnectionClosed = features.GetRequiredFeature<IConnectionLifetimeFeature>().ConnectionClosed;
+        LocalPort = connection.LocalPort.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        Body = new RequestBody(settings);
+        Response = new ResponseWriter(this, features, settings);
+    }
+
+    public IHttpRequestFeature Request { get; }
+
+    public PeerAddress Peer { get; }
+
+    /// <summary>The text for SERVER_PORT: the bound port, for a unix socket its path.</summary>
+    public string LocalPort { get; }
+
+    /// <summary>The header fields as the app may see them.</summary>
+    public HeaderList Received { get; } = new();
+
+    /// <summary>What a trusted proxy says about the client.</summary>
+    public ClientView Client { get; } = new();
+
+    public RequestBody Body { get; }
+
+    public ResponseWriter Response { get; }
+
+    /// <summary>Counts the requests of the connection: what Python keeps beyond its request is recognised by an older number.</summary>
+    public int Number { get; private set; }
+
+    /// <summary>Whether the request line and headers announce a body.</summary>
+    public bool HasBody => bodyDetection.CanHaveBody;
+
+    public bool IsChunked { get; private set; }
+
+    /// <summary>What is wrong with the chunks received so far, which Kestrel let pass.</summary>
+    public Refusal? BrokenFraming => wire.ChunkError;
+
+    public PipeReader BodyReader => bodyPipe.Reader;
+
+    public CancellationToken ConnectionClosed { get; }
+
+    /// <summary>Whether nobody is left to read an answer.</summary>
+    public bool ClientGone => ConnectionClosed.IsCancellationRequested;
+
+    public bool IsHead => HttpMethods.IsHead(Request.Method);
+
+    /// <summary>The target without its query, for log entries.</summary>
+    public string Path => Request.RawTarget.IndexOf('?', StringComparison.Ordinal) is var end and >= 0 ? Request.RawTarget[..end] : Request.RawTarget;
+
+    /// <summary>Completes when the Python side has done its part; its continuation runs on the thread that says so.</summary>
+    public ValueTask Served => new(this, served.Version);
+
+    /// <summary>Ready for the connection's next request.</summary>
+    public void Begin()
+    {
+        Number++;
+        wire.ExchangeStarted();
+        served.Reset();
+        Response.Reset();
+        IsChunked = HasBody && Request.Headers.TransferEncoding.Count > 0;
+        if (IsChunked)
+            wire.BeginChunkedBody();
+    }
+
+    /// <summary>Gives back what the request held; the numbers of its Python objects are out of date from here on.</summary>
+    public void End()
+    {
+        Number++;
+        Body.Dispose();
+        Received.Clear();
+        wire.ExchangeEnded();
+    }
+
+    /// <summary>
+    /// The Python side is done. Called detached: what follows sends the response on this very thread, which saves a hand-over,
+    /// and no I/O is done under the GIL.
+    /// </summary>
+    public void Complete() => served.SetResult(true);
+
+    public void GetResult(short token) => served.GetResult(token);
+
+    public ValueTaskSourceStatus GetStatus(short token) => served.GetStatus(token);
+
+    public void OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        served.OnCompleted(continuation, state, token, flags);
+}
+
+/// <summary>Who is at the other end of the connection, as text for the environ; null address: a unix socket.</summary>
+internal sealed class PeerAddress(IPAddress? address, int port)
+{
+    public IPAddress? Address => address;
+
+    /// <summary>"localhost" for a unix socket, as Waitress has it.</summary>
+    public string Host { get; } = address is null ? "localhost"
+        : address.IsIPv4MappedToIPv6 ? address.MapToIPv4().ToString()
+        : address.ToString();
+
+    /// <summary>"None" for a unix socket, as Waitress has it.</summary>
+    public string Port { get; } = address is null ? "None" : port.ToString(System.Globalization.CultureInfo.InvariantCulture);
+
+    public override string ToString() => address is null ? Host : $"{Host}:{Port}";
+}

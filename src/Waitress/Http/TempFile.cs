@@ -1,0 +1,24 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace Waitress.Http;
+
+/// <summary>
+/// A file that only its handle knows: gone from the folder as soon as it is open (on Windows when it is closed), so that
+/// nothing is left behind however the process ends. Throws IOException when the disk is full.
+/// </summary>
+internal static class TempFile
+{
+    public static SafeFileHandle Create()
+    {
+        var path = Path.Join(Path.GetTempPath(), $"waitress-{Path.GetRandomFileName()}");
+        var handle = File.OpenHandle(
+            path,
+            FileMode.CreateNew,
+            FileAccess.ReadWrite,
+            FileShare.Delete,
+            OperatingSystem.IsWindows() ? FileOptions.DeleteOnClose : FileOptions.None);
+        if (!OperatingSystem.IsWindows())
+            File.Delete(path);
+        return handle;
+    }
+}

@@ -1,0 +1,79 @@
+using Waitress.Configuration;
+using Waitress.CPython;
+using Waitress.Telemetry;
+using Waitress.Wsgi;
+
+namespace Waitress.Python;
+
+/// <summary>One <see cref="Server"/> as the Python object that waitress.server drives: a namespace of functions.</summary>
+internal static class Engine
+{
+    /// <summary>open(app, wake_fd, environ): opens the sockets; OSError with one line when that fails.</summary>
+    public static PyNew Open(PyArguments arguments, Settings settings, Interpreter interpreter)
+    {
+        var log = new Mailbox((int)PyNumbers.ToInt64(arguments[1]));
+        var server = Server.Open(settings, PyValues.ToTexts(arguments[2]), interpreter, arguments[0], log);
+        using var types = PyObjects.Import("types"u8).OrThrow();
+        using var make = PyObjects.GetAttribute(types, "SimpleNamespace"u8).OrThrow();
+        using var engine = PyObjects.Call(make).OrThrow();
+        Add(engine, "threads"u8, PyNumbers.From(server.Threads));
+        Add(engine, "urls"u8, PyValues.FromList(server.Sockets.Select(socket => socket.Url)));
+        Add(engine, "listen"u8, Listen(server));
+        var type = interpreter.CallableType.Ref;
+        Add(engine, "start"u8, new Function("start", 0, _ => Detached(server.Start)).ToPython(type));
+        Add(engine, "work"u8, new Function("work", 0, _ => Attached(server.Work)).ToPython(type));
+        Add(engine, "stop"u8, new Function("stop", 1, values => Stop(server, PyObjects.IsTrue(values[0]))).ToPython(type));
+        Add(engine, "events"u8, new Function("events", 0, _ => Events(log)).ToPython(type));
+        Add(engine, "ended"u8, new Function("ended", 0, _ => PyNumbers.From(server.Ended)).ToPython(type));
+        Add(engine, "close"u8, new Function("close", 0, _ => Attached(() => Close(server, log))).ToPython(type));
+        return engine.Move();
+    }
+
+    private static void Add(PyRef engine, ReadOnlySpan<byte> name, PyNew value)
+    {
+        using var owned = value.OrThrow();
+        if (!PyObjects.SetAttribute(engine, name, owned))
+            throw PythonException.Take();
+    }
+
+    private static PyNew Listen(Server server)
+    {
+        using var list = PySequences.NewList();
+        foreach (var socket in server.Sockets)
+            PySequences.Append(list, PySequences.Pair(PyTexts.FromText(socket.Host), PyTexts.FromText(socket.Port)));
+        return list.Move();
+    }
+
+    private static PyNew Events(Mailbox log)
+    {
+        using var list = PySequences.NewList();
+        foreach (var (what, text) in log.Take())
+        {
+            if (!PySequences.Append(list, PySequences.Triple(PyTexts.FromText(what.Logger), PyNumbers.From(what.Level), PyTexts.FromText(text))))
+                return default;
+        }
+
+        return list.Move();
+    }
+
+    private static PyNew Stop(Server server, bool graceful) => Detached(() => server.Stop(graceful));
+
+    private static void Close(Server server, Mailbox log)
+    {
+        server.Dispose();
+        log.Dispose();
+    }
+
+    private static PyNew Attached(Action action)
+    {
+        action();
+        return Singletons.NewNone();
+    }
+
+    private static PyNew Detached(Action action)
+    {
+        using (PythonThread.Detach())
+            action();
+        return Singletons.NewNone();
+    }
+}

@@ -1,0 +1,87 @@
+using System.Runtime.InteropServices;
+using Waitress.Configuration;
+using Waitress.CPython;
+using Waitress.Wsgi;
+
+namespace Waitress.Python;
+
+/// <summary>
+/// The border to the Python package: what `import waitress._native` gives. Receives calls on attached Python threads and
+/// turns them into calls of the configuration and of <see cref="Server"/>. The package's _native.pyi is its description.
+/// </summary>
+internal static class Module
+{
+    /// <summary>Fills the module, once per interpreter.</summary>
+    public static void Populate(PyRef module)
+    {
+        var interpreter = Interpreter.Create();
+        Add(module, "build"u8, PyTexts.FromText(Build));
+        Add(module, interpreter, "command_line"u8, new Function("command_line", 1, ParseCommandLine));
+        Add(module, interpreter, "help_text"u8, new Function("help_text", 2, HelpText));
+        Add(module, interpreter, "configure"u8, new Function("configure", 5, arguments => Configure(arguments, interpreter)));
+    }
+
+    /// <summary>What the build is: version, framework, compiler, platform.</summary>
+    public static string Build { get; } =
+        $"{typeof(Module).Assembly.GetName().Version?.ToString(3)}, {RuntimeInformation.FrameworkDescription}"
+        + $"{(System.Runtime.CompilerServices.RuntimeFeature.IsDynamicCodeSupported ? "" : " NativeAOT")}, {RuntimeInformation.RuntimeIdentifier}";
+
+    private static PyNew ParseCommandLine(PyArguments arguments)
+    {
+        var words = PyValues.ToList(arguments[0]).Select(word => word as string ?? "").ToArray();
+        var result = CommandLine.Parse(words);
+        return PyValues.FromDictionary(new Dictionary<string, object?>
+        {
+            ["app"] = result.App,
+            ["call"] = result.Call,
+            ["help"] = result.Help,
+            ["version"] = result.Version,
+            ["config"] = result.Config,
+            ["check_config"] = result.CheckConfig,
+            ["values"] = result.Values,
+            ["errors"] = result.Errors,
+        });
+    }
+
+    private static PyNew HelpText(PyArguments arguments) =>
+        PyTexts.FromText(CommandLine.Help(PyTexts.ToText(arguments[0]), (int)PyNumbers.ToInt64(arguments[1])));
+
+    private static PyNew Configure(PyArguments arguments, Interpreter interpreter)
+    {
+        var outcome = SettingsReader.Read(new SettingsSources
+        {
+            CommandLine = PyValues.ToDictionary(arguments[0]),
+            Environment = PyValues.ToTexts(arguments[1]),
+            File = PyValues.ToDictionary(arguments[2]),
+            FileName = arguments[3].IsNone ? null : PyTexts.ToText(arguments[3]),
+            Keywords = PyValues.ToDictionary(arguments[4]),
+        });
+        using var answer = PyValues.FromDictionary(new Dictionary<string, object?>
+        {
+            ["errors"] = outcome.Errors,
+            ["warnings"] = outcome.Warnings,
+            ["report"] = outcome.Report,
+            ["open"] = null,
+        });
+        if (answer.IsNull)
+            return default;
+        if (outcome.Settings is { } settings)
+        {
+            var open = new Function("open", 3, values => Engine.Open(values, settings, interpreter));
+            if (!PyDicts.Set(answer, "open", open.ToPython(interpreter.CallableType.Ref)))
+                return default;
+        }
+
+        return answer.Move();
+    }
+
+    private static void Add(PyRef module, Interpreter interpreter, ReadOnlySpan<byte> name, Function function) =>
+        Add(module, name, function.ToPython(interpreter.CallableType.Ref));
+
+    private static void Add(PyRef module, ReadOnlySpan<byte> name, PyNew value)
+    {
+        using var owned = value.OrThrow();
+        if (!PyObjects.SetAttribute(module, name, owned))
+            throw PythonException.Take();
+    }
+}

@@ -1,0 +1,142 @@
+using System.IO.Pipelines;
+using Microsoft.Win32.SafeHandles;
+using Waitress.Configuration;
+using Waitress.Http;
+
+namespace Waitress.Response;
+
+/// <summary>
+/// What a slow client has not taken yet: an unlinked temporary file between the Python thread, which appends, and a pump,
+/// which moves it to Kestrel's pipe at the client's pace. While the pump runs it alone writes to the pipe; the
+/// lock guards the hand-over from one to the other.
+/// </summary>
+internal sealed class Backlog : IDisposable
+{
+    private const int Block = 65_536;
+
+    private readonly Lock gate = new();
+    private readonly PipeWriter pipe;
+    private readonly Exchange exchange;
+    private readonly Settings settings;
+    private readonly ManualResetEventSlim room = new(true);
+    private SafeFileHandle? file;
+    private long appended, moved;
+    private bool pumping, failed;
+    private Task pump = Task.CompletedTask;
+
+    private Backlog(PipeWriter pipe, Exchange exchange, Settings settings) =>
+        (this.pipe, this.exchange, this.settings) = (pipe, exchange, settings);
+
+    /// <summary>Starts to pump, behind a flush that waits for the client.</summary>
+    public static Backlog Continue(Backlog? existing, PipeWriter pipe, ValueTask<FlushResult> flush, Exchange exchange, Settings settings)
+    {
+        var backlog = existing ?? new Backlog(pipe, exchange, settings);
+        backlog.pumping = true;
+        backlog.appended = backlog.moved = 0;
+        backlog.pump = backlog.PumpAsync(flush);
+        return backlog;
+    }
+
+    /// <summary>
+    /// Appends bytes; false when the pump has caught up and the pipe is the caller's again. Waits while outbuf_high_watermark
+    /// bytes are pending.
+    /// </summary>
+    public bool TryAdd(ReadOnlySpan<byte> data)
+    {
+        while (true)
+        {
+            lock (gate)
+            {
+                if (failed)
+                    return true; // Cut off already; what would follow the gap must not be sent.
+                if (!pumping)
+                    return false;
+                if (appended - moved < settings.OutbufHighWatermark)
+                {
+                    file ??= TempFile.Create();
+                    RandomAccess.Write(file, data, appended);
+                    appended += data.Length;
+                    return true;
+                }
+
+                room.Reset();
+            }
+
+            room.Wait(CancellationToken.None);
+            if (exchange.ClientGone)
+                return true;
+        }
+    }
+
+    /// <summary>Until everything is handed to Kestrel, or the client has gone.</summary>
+    public async Task DrainAsync()
+    {
+        await pump;
+        Dispose();
+    }
+
+    /// <summary>Waits for the client on this thread; a client that takes nothing for channel_timeout seconds is cut off.</summary>
+    public static void WaitFor(ValueTask<FlushResult> flush, Exchange exchange, Settings settings)
+    {
+        if (!flush.AsTask().Wait(TimeSpan.FromSeconds(settings.ChannelTimeout), CancellationToken.None))
+            exchange.Response.CutOff();
+    }
+
+    public void Dispose()
+    {
+        file?.Dispose();
+        file = null;
+        room.Dispose();
+    }
+
+    private async Task PumpAsync(ValueTask<FlushResult> flush)
+    {
+        try
+        {
+            // The first flush was begun by the Python thread; from here on the pump runs wherever the client's reads complete it.
+            await InTime(flush);
+            while (!exchange.ClientGone && NextBlock() is var length and > 0)
+            {
+                var read = await RandomAccess.ReadAsync(file!, pipe.GetMemory(length)[..length], moved);
+                pipe.Advance(read);
+                await InTime(pipe.FlushAsync());
+                lock (gate)
+                    moved += read;
+                room.Set();
+            }
+        }
+        catch
+        {
+            lock (gate)
+                failed = true;
+            exchange.Response.CutOff();
+            throw;
+        }
+        finally
+        {
+            lock (gate)
+                pumping = false;
+            room.Set();
+        }
+    }
+
+    // Zero hands the pipe back: decided under the lock, so that no byte is appended in between.
+    private int NextBlock()
+    {
+        lock (gate)
+        {
+            var length = (int)Math.Min(appended - moved, Block);
+            if (length == 0)
+                pumping = false;
+            return length;
+        }
+    }
+
+    private async ValueTask InTime(ValueTask<FlushResult> flush)
+    {
+        if (flush.IsCompletedSuccessfully)
+            _ = flush.Result;
+        else if (!await ClientPace.Within(flush, settings.ChannelTimeout))
+            exchange.Response.CutOff();
+    }
+}

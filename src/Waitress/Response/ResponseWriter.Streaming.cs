@@ -1,0 +1,50 @@
+using System.Buffers;
+
+namespace Waitress.Response;
+
+/// <summary>Bodies that are sent while the app still makes them.</summary>
+internal sealed partial class ResponseWriter
+{
+    /// <summary>Larger blocks are handed on in slices, so that the limits on memory and disk hold within one block too.</summary>
+    private const int Slice = 65_536;
+
+    private Backlog? backlog;
+
+    /// <summary>
+    /// Sends bytes of the body; false when nobody is there to read them. Runs detached, on the Python thread. Returns as soon as
+    /// the bytes are handed over: to Kestrel's pipe up to outbuf_overflow, then to a temporary file, and waits only
+    /// when outbuf_high_watermark bytes are pending (with asynchronous=false: until the client has taken all but outbuf_overflow).
+    /// </summary>
+    public bool Send(ReadOnlySpan<byte> data)
+    {
+        Commit();
+        Written += data.Length;
+        if (Suppressed)
+            return !exchange.ClientGone;
+        while (!data.IsEmpty && !exchange.ClientGone)
+        {
+            var slice = data[..Math.Min(data.Length, Slice)];
+            data = data[slice.Length..];
+            if (backlog is null || !backlog.TryAdd(slice))
+                SendDirect(slice);
+        }
+
+        return !exchange.ClientGone;
+    }
+
+    private void SendDirect(ReadOnlySpan<byte> slice)
+    {
+        pipe.Write(slice);
+        var flushed = pipe.FlushAsync();
+        if (flushed.IsCompletedSuccessfully)
+        {
+            _ = flushed.Result;
+            return;
+        }
+
+        if (settings.Asynchronous)
+            backlog = Backlog.Continue(backlog, pipe, flushed, exchange, settings);
+        else
+            Backlog.WaitFor(flushed, exchange, settings);
+    }
+}

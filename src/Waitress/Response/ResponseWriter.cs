@@ -1,0 +1,193 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.WebUtilities;
+using Waitress.Configuration;
+using Waitress.Http;
+
+namespace Waitress.Response;
+
+/// <summary>
+/// Stage 7: the answer of one request, from the app's chunks to Kestrel's pipe.
+///
+/// Receives a checked head and body bytes from the Python thread, and promises that what leaves has exactly the announced
+/// length, or is visibly cut. A small whole body is gathered in memory and sent by <see cref="FinishAsync"/> after the
+/// Python thread is free; anything longer is sent while the app goes on (PEP 3333: no block may be delayed). The head can
+/// change until the first byte is handed to Kestrel.
+/// </summary>
+internal sealed partial class ResponseWriter(Exchange exchange, IFeatureCollection features, Settings settings)
+{
+    /// <summary>The most that is gathered in memory before it is sent: one socket write, Kestrel's own default for a flush.</summary>
+    private const int GatherLimit = 65_536;
+
+    private readonly IHttpResponseFeature head = features.GetRequiredFeature<IHttpResponseFeature>();
+    private readonly IHttpRequestLifetimeFeature lifetime = features.GetRequiredFeature<IHttpRequestLifetimeFeature>();
+    private readonly PipeWriter pipe = features.GetRequiredFeature<IHttpResponseBodyFeature>().Writer;
+
+    private byte[]? gathered;
+    private int gatheredLength;
+    private bool broken;
+
+    /// <summary>The headers of the answer; free to change until <see cref="Committed"/>.</summary>
+    public IHeaderDictionary Headers => head.Headers;
+
+    /// <summary>Whether start_response was called.</summary>
+    public bool Started { get; private set; }
+
+    /// <summary>Whether the head has left, so that it can't change any more.</summary>
+    public bool Committed { get; private set; }
+
+    /// <summary>The announced length of the body, null when unknown.</summary>
+    public long? Declared { get; private set; }
+
+    /// <summary>Body bytes that the app has given, after cutting to <see cref="Declared"/>.</summary>
+    public long Written { get; private set; }
+
+    /// <summary>Whether the status forbids a body (RFC 9110 section 15: 204, 205, 304).</summary>
+    public bool Bodiless { get; private set; }
+
+    /// <summary>True while the server stops: connections end with their answer.</summary>
+    public bool Closing { get; set; }
+
+    public void Start(int status, string? reason)
+    {
+        Started = true;
+        head.StatusCode = status;
+        if (reason is not null && reason != ReasonPhrases.GetReasonPhrase(status))
+            head.ReasonPhrase = reason;
+        Bodiless = status is 204 or 205 or 304;
+    }
+
+    public int Status => head.StatusCode;
+
+    public void Declare(long? length) => Declared = length;
+
+    /// <summary>Takes back a head that has not left (start_response with exc_info, error answers).</summary>
+    public void Restart()
+    {
+        head.Headers.Clear();
+        head.StatusCode = StatusCodes.Status200OK;
+        head.ReasonPhrase = null;
+        Started = Bodiless = false;
+        Declared = null;
+        Written = gatheredLength = 0;
+    }
+
+    /// <summary>Ready for the next request of the connection; Kestrel has reset its own side.</summary>
+    public void Reset()
+    {
+        Started = Committed = Bodiless = Closing = broken = false;
+        Declared = null;
+        Written = gatheredLength = 0;
+        refusal = null;
+        Return();
+    }
+
+    /// <summary>How many of the bytes fit the announced length; the rest is the app's mistake.</summary>
+    public int Fitting(int length) => Declared is { } limit ? (int)Math.Min(length, limit - Written) : length;
+
+    /// <summary>
+    /// Keeps a whole small body for <see cref="FinishAsync"/>; false when it is too large for that and has to be sent. Touches
+    /// memory only, so it may run attached.
+    /// </summary>
+    public bool TryGather(ReadOnlySpan<byte> data)
+    {
+        if (gatheredLength + data.Length > GatherLimit)
+            return false;
+        Written += data.Length;
+        if (data.IsEmpty || Suppressed)
+            return true;
+        gathered ??= ArrayPool<byte>.Shared.Rent(Math.Max(data.Length, 1024));
+        if (gathered.Length < gatheredLength + data.Length)
+        {
+            var larger = ArrayPool<byte>.Shared.Rent(gatheredLength + data.Length);
+            gathered.AsSpan(0, gatheredLength).CopyTo(larger);
+            ArrayPool<byte>.Shared.Return(gathered);
+            gathered = larger;
+        }
+
+        data.CopyTo(gathered.AsSpan(gatheredLength));
+        gatheredLength += data.Length;
+        return true;
+    }
+
+    /// <summary>After what there is, the client sees that the answer is cut: no final chunk, the connection closed.</summary>
+    public void CutShort() => broken = true;
+
+    /// <summary>Sends what is not sent yet; the request is over when it returns.</summary>
+    public ValueTask FinishAsync()
+    {
+        if (refusal is not null && !Committed)
+            WriteRefusal(refusal);
+        if (broken || backlog is not null || file is not null)
+            return FinishSlowAsync();
+        Commit();
+        return SendGathered();
+    }
+
+    private bool Suppressed => Bodiless || exchange.IsHead;
+
+    private async ValueTask FinishSlowAsync()
+    {
+        if (backlog is not null)
+            await backlog.DrainAsync();
+        if (file is not null)
+            await SendFileAsync();
+        if (gatheredLength > 0)
+        {
+            Commit();
+            await SendGathered();
+        }
+
+        if (broken || exchange.ClientGone)
+            throw CutException.Instance;
+    }
+
+    private ValueTask SendGathered()
+    {
+        if (gatheredLength == 0)
+            return default;
+        var sent = pipe.WriteAsync(gathered.AsMemory(0, gatheredLength));
+        if (!sent.IsCompletedSuccessfully)
+            return Await(sent);
+        _ = sent.Result;
+        return default;
+
+        static async ValueTask Await(ValueTask<FlushResult> sent) => await sent;
+    }
+
+    // The last moment at which the head can change.
+    private void Commit()
+    {
+        if (Committed)
+            return;
+        Committed = true;
+        if (Bodiless)
+            head.Headers.ContentLength = head.StatusCode == StatusCodes.Status205ResetContent ? 0 : null;
+        else if (Declared is { } length)
+            head.Headers.ContentLength = length;
+        if (Closing)
+            head.Headers.Connection = "close";
+        if (settings.Ident is null)
+            return;
+        if (head.Headers.Server.Count == 0)
+            head.Headers.Server = settings.Ident;
+        else
+            head.Headers.Append("Via", settings.Ident);
+    }
+
+    private void Return()
+    {
+        if (gathered is null)
+            return;
+        ArrayPool<byte>.Shared.Return(gathered);
+        gathered = null;
+    }
+}
+
+/// <summary>Tells Kestrel that the answer broke off after its head had left: it closes the connection without a final chunk.</summary>
+internal sealed class CutException : Exception
+{
+    public static readonly CutException Instance = new();
+}

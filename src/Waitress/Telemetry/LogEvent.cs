@@ -1,0 +1,39 @@
+using System.Globalization;
+using System.Text;
+
+namespace Waitress.Telemetry;
+
+/// <summary>
+/// One row per entry that the engine writes to Python's logging: its number (never reused), logger, level (Python's: 10 debug,
+/// 20 info, 30 warning, 40 error) and text. docs/logging.md is made from the table.
+/// </summary>
+internal sealed record LogEvent(int Id, string Logger, int Level, string Text)
+{
+    private const int Info = 20, Warning = 30, Error = 40;
+
+    public static readonly LogEvent QueueDepth = new(1, "waitress.queue", Warning, "Task queue depth is {0}");
+    public static readonly LogEvent Refused = new(2, "waitress", Warning, "Refused a request from {0} with {1}: {2}");
+    public static readonly LogEvent LimitReached = new(3, "waitress", Warning, "Connection limit reached: {0} connections are open, new ones wait in the backlog");
+    public static readonly LogEvent LimitLeft = new(4, "waitress", Warning, "Connection limit left: new connections are accepted again");
+    public static readonly LogEvent TooManyBytes = new(5, "waitress", Warning, "application-written content exceeded the number of bytes specified by Content-Length header ({0}) while serving {1} {2}");
+    public static readonly LogEvent TooFewBytes = new(6, "waitress", Warning, "application returned too few bytes ({0}) for specified Content-Length ({1}) via app_iter while serving {2} {3}");
+    public static readonly LogEvent BodyForbidden = new(7, "waitress", Warning, "application-written content was ignored due to HTTP response that may not contain a message-body: ({0}) while serving {1} {2}");
+    public static readonly LogEvent Disconnected = new(8, "waitress", Info, "Client disconnected while serving {0} {1}");
+    public static readonly LogEvent StorageFailed = new(9, "waitress", Error, "Could not store {0}: {1}");
+    public static readonly LogEvent ProxyHeaders = new(10, "waitress", Warning, "{0}");
+    public static readonly LogEvent StillRunning = new(11, "waitress", Warning, "{0} request(s) were still running after graceful_timeout ({1} s); their connections were closed");
+    public static readonly LogEvent Lost = new(12, "waitress", Warning, "{0} log entries were lost: they came faster than logging could write them");
+    public static readonly LogEvent AcceptFailed = new(13, "waitress", Warning, "{0}");
+    public static readonly LogEvent EngineFault = new(14, "waitress", Error, "Fault in the server: {0}");
+
+    /// <summary>Every row, for the documentation and the tests.</summary>
+    public static IReadOnlyList<LogEvent> All { get; } =
+    [
+        QueueDepth, Refused, LimitReached, LimitLeft, TooManyBytes, TooFewBytes, BodyForbidden, Disconnected, StorageFailed,
+        ProxyHeaders, StillRunning, Lost, AcceptFailed, EngineFault,
+    ];
+
+    private CompositeFormat Format { get; } = CompositeFormat.Parse(Text);
+
+    public string Write(params ReadOnlySpan<object?> values) => string.Format(CultureInfo.InvariantCulture, Format, values);
+}

@@ -1,0 +1,110 @@
+using Waitress.Dispatch;
+using Waitress.Http;
+using Waitress.Telemetry;
+
+namespace Waitress.Workers;
+
+/// <summary>
+/// Looks after the workers while they have work: asks the <see cref="Pacer"/> how many should run, sends answers that a worker
+/// holds back for too long, and tells of a long queue. A thread of its own, never attached; it rests while all is quiet.
+/// </summary>
+internal sealed class Watcher(RequestQueue<Exchange> queue, IReadOnlyList<Worker> workers, bool parallel, Mailbox log, TimeProvider time) : IDisposable
+{
+    private static readonly TimeSpan FirstLooks = TimeSpan.FromMilliseconds(1), LaterLooks = TimeSpan.FromMilliseconds(4);
+
+    // A burst is looked at closely for some milliseconds; a steady load costs 250 looks a second, about 0.2 % of a core.
+    private const int CloseLooks = 8, LooksUntilRest = 25;
+
+    private readonly Pacer pacer = new(workers.Count, parallel);
+    private readonly AutoResetEvent work = new(false);
+    private Thread? thread;
+    private volatile bool resting, ended;
+    private long warnedAt;
+    private int deepest;
+
+    public void Start()
+    {
+        queue.Retarget(pacer.Initial);
+        thread = new Thread(Run, 256 * 1024) { IsBackground = true, Name = "waitress-watcher" };
+        thread.Start();
+    }
+
+    /// <summary>To be called when a request is queued: cheap while the watcher is awake.</summary>
+    public void Notice()
+    {
+        if (resting)
+            work.Set();
+    }
+
+    public void Stop()
+    {
+        ended = true;
+        work.Set();
+        thread?.Join();
+    }
+
+    public void Dispose() => work.Dispose();
+
+    private void Run()
+    {
+        var quiet = 0;
+        var looks = 0;
+        while (!ended)
+        {
+            if (quiet > LooksUntilRest)
+            {
+                (quiet, looks) = (0, 0);
+                Rest();
+            }
+
+            work.WaitOne(looks++ < CloseLooks ? FirstLooks : LaterLooks);
+            quiet = Look() ? 0 : quiet + 1;
+        }
+    }
+
+    // The flag goes up before the last look, so that a request that comes in between is either seen or sets the event.
+    private void Rest()
+    {
+        resting = true;
+        if (queue.Read().Waiting == 0 && !ended)
+            work.WaitOne();
+        resting = false;
+    }
+
+    private bool Look()
+    {
+        foreach (var worker in workers)
+            worker.Outbox.Rescue();
+        var state = queue.Read();
+        var target = pacer.Look(state, state.Waiting == 0 ? null : AllAsleep());
+        if (target != state.Target)
+            queue.Retarget(target);
+        WarnOfDepth(state);
+        return state.Waiting > 0;
+    }
+
+    private bool? AllAsleep()
+    {
+        bool? all = null;
+        foreach (var worker in workers)
+        {
+            if (!worker.Active || worker.Probe?.IsAsleep() is not { } asleep)
+                continue;
+            if (!asleep)
+                return false;
+            all = true;
+        }
+
+        return all;
+    }
+
+    // Waitress warns for each request that finds no idle thread; once a second with the largest number says as much.
+    private void WarnOfDepth(in QueueState state)
+    {
+        deepest = Math.Max(deepest, state.Waiting - state.Idle);
+        if (deepest <= 0 || (warnedAt != 0 && time.GetElapsedTime(warnedAt) < TimeSpan.FromSeconds(1)))
+            return;
+        log.Post(LogEvent.QueueDepth, deepest);
+        (warnedAt, deepest) = (time.GetTimestamp(), 0);
+    }
+}

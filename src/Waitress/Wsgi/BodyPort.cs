@@ -1,0 +1,74 @@
+using Waitress.CPython;
+using Waitress.Http;
+using Waitress.Telemetry;
+
+namespace Waitress.Wsgi;
+
+/// <summary>
+/// Where the bytes of an app's body enter the response, from the iterable or from write(): cut to the announced length, with
+/// a warning for what the app did wrong (PEP 3333, "Handling the Content-Length Header"). Runs attached, detaches to send.
+/// </summary>
+internal sealed class BodyPort(Exchange exchange, Mailbox log)
+{
+    private bool warned;
+
+    public enum Outcome
+    {
+        /// <summary>Handed on (or rightly dropped).</summary>
+        Sent,
+
+        /// <summary>Nobody is left to read it.</summary>
+        ClientGone,
+
+        /// <summary>A Python error is set.</summary>
+        Failed,
+    }
+
+    /// <summary>Forgets the request before.</summary>
+    public void Reset() => warned = false;
+
+    /// <summary>Sends one block at once.</summary>
+    public Outcome Write(PyRef block)
+    {
+        using var buffer = new PyBuffer();
+        if (!buffer.TryTake(block))
+            return Outcome.Failed;
+        if (!exchange.Response.Started)
+        {
+            PythonError.Raise(PythonError.Fault.Assertion, "start_response was not called before the body");
+            return Outcome.Failed;
+        }
+
+        var bytes = Fit(buffer.Bytes);
+        if (bytes.IsEmpty)
+            return Outcome.Sent;
+        using (PythonThread.Detach())
+            return exchange.Response.Send(bytes) ? Outcome.Sent : Outcome.ClientGone;
+    }
+
+    /// <summary>Keeps a whole small body for the moment when the thread is free; false when it has to be written.</summary>
+    public bool TryGather(PyRef block) => exchange.Response.TryGather(Fit(PyBytes.Span(block)));
+
+    private ReadOnlySpan<byte> Fit(ReadOnlySpan<byte> bytes)
+    {
+        var response = exchange.Response;
+        if (response.Bodiless)
+        {
+            if (!bytes.IsEmpty)
+                Warn(LogEvent.BodyForbidden, response.Status);
+            return default;
+        }
+
+        var fitting = response.Fitting(bytes.Length);
+        if (fitting < bytes.Length)
+            Warn(LogEvent.TooManyBytes, response.Declared);
+        return bytes[..fitting];
+    }
+
+    private void Warn(LogEvent what, object? value)
+    {
+        if (!warned)
+            log.Post(what, value, exchange.Request.Method, exchange.Request.RawTarget);
+        warned = true;
+    }
+}
