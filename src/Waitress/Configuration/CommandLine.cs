@@ -44,9 +44,10 @@ internal static partial class CommandLine
         var parsed = command.Parse(OptionSpelling.Expand(arguments, errors), Configuration);
         errors.AddRange(parsed.Errors.Select(error => error.Message));
 
-        string[] Given(string option) => errors.Count > 0 && parsed.GetResult(valued[option]) is { Errors: not null } result && result.Errors.Any()
-            ? [] : parsed.GetValue(valued[option]) ?? [];
-        bool Is(string option) => parsed.GetValue(bare[option]);
+        // The tokens and not GetValue, which throws for an option whose value is missing.
+        string[] Given(string option) => [.. parsed.GetResult(valued[option])?.Tokens.Select(token => token.Value) ?? []];
+        bool Is(string option) => parsed.GetResult(bare[option]) is { Implicit: false };
+        string[] placed = [.. parsed.GetResult(apps)?.Tokens.Select(token => token.Value) ?? []];
 
         var values = new Dictionary<string, object?>(StringComparer.Ordinal);
         foreach (var row in SettingsTable.Rows.Where(row => !row.ServeOnly))
@@ -54,7 +55,7 @@ internal static partial class CommandLine
             // As Waitress: listen adds up, of all others the last one counts.
             if (Given(row.Option) is { Length: > 0 } given) values[row.Name] = row.Name == "listen" ? string.Join(' ', given) : given[^1];
         }
-        var app = App([.. parsed.GetValue(apps) ?? [], .. Given("--app")], Is("--help") || Is("--version") || Is("--check-config"), errors);
+        var app = App([.. placed, .. Given("--app")], Is("--help") || Is("--version") || Is("--check-config"), errors);
         return new CommandLineResult(app, Is("--call"), Is("--help"), Is("--version"), Given("--config").LastOrDefault(), Is("--check-config"), values, errors);
     }
 

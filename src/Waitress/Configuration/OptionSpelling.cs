@@ -80,7 +80,7 @@ internal sealed record OptionSpelling(string Text, string Option, OptionShape Sh
         if (meant.Length == 1) return meant[0];
         errors.Add(meant.Length > 1
             ? $"option {RawValue.Quote(name)} could be {string.Join(", ", meant.Select(spelling => spelling.Text).Order(StringComparer.Ordinal))}"
-            : $"unknown option {RawValue.Quote(name)}{NearestName.Suggest(name, All.Select(spelling => spelling.Text))}");
+            : $"unknown option {RawValue.Quote(name)}{NearestName.Suggest(name, All.Select(spelling => spelling.Text), "--")}");
         return null;
     }
 }

@@ -131,7 +131,7 @@ internal sealed record SettingKind(string Placeholder, string Allowed, SettingKi
     public static readonly SettingKind Sockets = new("SOCKETS", "a list of bound sockets", (object? given, out object? value) =>
     {
         value = ValueList<long>.Empty;
-        if (given is not IReadOnlyList<object?> items || items.FirstOrDefault(item => item is not (long and >= 0), 0L) is not 0L)
+        if (given is not IReadOnlyList<object?> items || !items.All(item => item is long and >= 0))
             return RawValue.Quote(given);
         value = new ValueList<long>([.. items.Cast<long>()]);
         return null;
