@@ -5,7 +5,7 @@ namespace Waitress.Configuration;
 internal static partial class CommandLine
 {
     // Narrower than this, wrapping would leave single words; wider, lines get hard to read.
-    private const int NarrowestHelp = 40;
+    private const int NarrowestHelp = 60;
     private const int WidestHelp = 100;
 
     private static readonly (string Option, string Help)[] OwnOptions =

@@ -22,11 +22,6 @@ internal sealed record CommandLineResult(
 /// </summary>
 internal static partial class CommandLine
 {
-    // Nothing here but symbols: no RootCommand, whose help, version and directives would act by themselves. A first
-    // argument equal to the command's name would be dropped as the program's, so the name is one that no argument's
-    // file name can have.
-    private const string CommandName = "waitress/serve";
-
     private static readonly ParserConfiguration Configuration = new() { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
 
     public static CommandLineResult Parse(IReadOnlyList<string> arguments)
@@ -37,7 +32,8 @@ internal static partial class CommandLine
         var bare = OptionSpelling.All.Where(spelling => spelling.Shape == OptionShape.Bare)
             .ToDictionary(spelling => spelling.Option, spelling => new Option<bool>(spelling.Option) { Arity = ArgumentArity.Zero });
         var apps = new Argument<string[]>("app") { Arity = ArgumentArity.ZeroOrMore };
-        var command = new Command(CommandName) { apps };
+        // No RootCommand, whose help and version would act by themselves.
+        var command = new Command("waitress-serve") { apps };
         foreach (var option in valued.Values) command.Options.Add(option);
         foreach (var option in bare.Values) command.Options.Add(option);
 

@@ -37,22 +37,28 @@ internal sealed record OptionSpelling(string Text, string Option, OptionShape Sh
 
     /// <summary>
     /// Writes every option out in full: abbreviations, --no-x as --x=false and a bare --x as --x=true, so that the order
-    /// of the two decides like that of any repeated option. What is no option of ours is told and left out.
+    /// of the two decides like that of any repeated option; then "--" and the names. What is no option of ours is told
+    /// and left out.
     /// </summary>
+    /// <remarks>
+    /// System.CommandLine 2.0.0 would take a first argument such as "[x]" for a directive and drop one that equals the
+    /// command's name, so names stand after "--"; and it reads "--x= y" as "--x=y", so an empty value is an argument of its own.
+    /// </remarks>
     public static IReadOnlyList<string> Expand(IReadOnlyList<string> arguments, List<string> errors)
     {
         var expanded = new List<string>(arguments.Count);
+        var names = new List<string> { "--" };
         for (var i = 0; i < arguments.Count; i++)
         {
             var argument = arguments[i];
             if (argument == "--")
             {
-                expanded.AddRange(arguments.Skip(i));
+                names.AddRange(arguments.Skip(i + 1));
                 break;
             }
             if (!argument.StartsWith('-') || argument == "-")
             {
-                expanded.Add(argument);
+                names.Add(argument);
                 continue;
             }
             var equals = argument.IndexOf('=', StringComparison.Ordinal);
@@ -65,11 +71,12 @@ internal sealed record OptionSpelling(string Text, string Option, OptionShape Sh
                 continue;
             }
             if (spelling.Shape == OptionShape.Flag) value ??= spelling.Negated ? "false" : "true";
-            expanded.Add(value is null ? spelling.Option : $"{spelling.Option}={value}");
             // The argument after a valued option is its value, whatever it looks like.
-            if (spelling.Shape == OptionShape.Valued && value is null && i + 1 < arguments.Count) expanded.Add(arguments[++i]);
+            if (spelling.Shape == OptionShape.Valued && value is null && i + 1 < arguments.Count) value = arguments[++i];
+            expanded.Add(string.IsNullOrEmpty(value) ? spelling.Option : $"{spelling.Option}={value}");
+            if (value is "") expanded.Add(value);
         }
-        return expanded;
+        return [.. expanded, .. names];
     }
 
     private static OptionSpelling? Resolve(string name, List<string> errors)

@@ -47,6 +47,8 @@ public class SettingsRulesTests
         Assert.Empty(outcome.Warnings);
         Assert.Contains("5000 from environment PORT set aside: unix_socket from command line is stronger", Given.Line(outcome, "port"), StringComparison.Ordinal);
 
+        Assert.Equal("host 0.0.0.0 default (not used: unix_socket says where to listen)", Given.Line(outcome, "host"));
+
         var listen = SettingsReader.Read(new() { CommandLine = Given.Values(("listen", "*:80")), Environment = Given.Texts(("PORT", "5000")) });
         Assert.Equal(["*:80"], Given.Good(listen).Listen);
         var own = SettingsReader.Read(new() { Environment = Given.Texts(("PORT", "5000"), ("WAITRESS_LISTEN", "*:80")) });
