@@ -25,6 +25,19 @@ internal static class SettingsReport
         var from = stated?.Origin.Label ?? SettingOrigin.Default.Label;
         if (draft.SetAside.TryGetValue(row.Name, out var reason)) from += $" ({reason})";
         if (row.Group == SettingGroup.NoEffect) from += " (no effect here)";
+<<<<<<< HEAD
         return (row.Name, set ? row.Shown(stated!.Value) : row.ShownDefault, from);
     }
+=======
+        return (row.Name, set ? row.Shown(stated!.Value) : Unstated(row, draft), from);
+    }
+
+    // Workers and threads have no default of their own, each depends on whether the other is stated (Settings.Concurrency).
+    private static string Unstated(SettingRow row, SettingsDraft draft) => row.Name switch
+    {
+        "workers" => draft.Stated.ContainsKey("threads") ? "1" : "4",
+        "threads" => "1",
+        _ => row.Shown(row.Default),
+    };
+>>>>>>> config
 }
