@@ -69,7 +69,7 @@ def runtime_identifier() -> str:
 
 
 def _framework(rid: str) -> str:
-    forced = os.environ.get("WAITRESS_FRAMEWORK")
+    forced = os.environ.get("WaitressFramework")  # the name of the MSBuild property, which MSBuild reads from there too
     if forced:
         return forced
     sdk = subprocess.run(["dotnet", "--version"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
@@ -114,7 +114,9 @@ def _require_tools() -> None:
     missing = []
     if shutil.which("dotnet") is None:
         remedy = {"darwin": "brew install dotnet-sdk", "win32": "winget install Microsoft.DotNet.SDK.10"}.get(
-            sys.platform, "apt-get install dotnet-sdk-10.0 (Debian 12 needs Microsoft's package source: https://learn.microsoft.com/dotnet/core/install/linux-debian)"
+            sys.platform,
+            "apt-get install dotnet-sdk-10.0 (on Debian after adding Microsoft's package source, as "
+            "https://learn.microsoft.com/dotnet/core/install/linux-debian describes)",
         )
         missing.append(f"The .NET SDK 10 (dotnet) is not installed: {remedy}")
     # The compiler for Windows finds Visual Studio's linker by itself, and names it when it is missing.

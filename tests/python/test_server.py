@@ -153,6 +153,8 @@ class ServerTest(unittest.TestCase):
     def test_keywords_reach_the_engine_with_our_environment_variables_only(self):
         old = dict(os.environ)
         self.addCleanup(lambda: (os.environ.clear(), os.environ.update(old)))
+        for name in [name for name in old if name.startswith("WAITRESS_")]:
+            del os.environ[name]
         os.environ.update(PORT="1", WEB_CONCURRENCY="2", WAITRESS_IDENT="me")
         create_server(app, threads=8).close()
         ((line, environ, file, file_name, keywords),) = self.native.configure_calls

@@ -1,0 +1,47 @@
+"""The native engine: an extension module compiled ahead of time from C#."""
+from collections.abc import Callable, Mapping
+from typing import Any, TypedDict
+
+from _typeshed.wsgi import WSGIApplication
+
+class Engine:
+    """One server: its sockets are open from the start, connections are accepted from start() on."""
+
+    listen: list[tuple[str, str]]
+    urls: list[str]
+    threads: int
+    def start(self) -> None: ...
+    def work(self) -> None: ...
+    def stop(self, graceful: bool, /) -> None: ...
+    def events(self) -> list[tuple[str, int, str]]: ...
+    def ended(self) -> bool: ...
+    def close(self) -> None: ...
+
+class CommandLine(TypedDict):
+    app: str | None
+    call: bool
+    help: bool
+    version: bool
+    config: str | None
+    check_config: bool
+    values: dict[str, Any]
+    errors: list[str]
+
+class Configured(TypedDict):
+    errors: list[str]
+    warnings: list[str]
+    report: str
+    open: Callable[[WSGIApplication, int, Mapping[str, str]], Engine] | None
+
+build: str
+
+def command_line(args: list[str], /) -> CommandLine: ...
+def help_text(program: str, width: int, /) -> str: ...
+def configure(
+    command_line: dict[str, Any],
+    environ: dict[str, str],
+    file: dict[str, Any],
+    file_name: str | None,
+    keywords: dict[str, Any],
+    /,
+) -> Configured: ...
