@@ -51,6 +51,8 @@ internal sealed class TrustedProxies
         if (text.Contains('/'))
         {
             if (!IPNetwork.TryParse(text, out network)) return false;
+            // `10.0.0.1/8` may mean one host or the whole network. .NET 9 refuses it, .NET 10 takes the network; too much trust to guess.
+            if (!IPAddress.TryParse(text.AsSpan(0, text.IndexOf('/')), out var written) || !written.Equals(network.BaseAddress)) return false;
             if (network.BaseAddress.IsIPv4MappedToIPv6 && network.PrefixLength >= 96)
                 network = new IPNetwork(network.BaseAddress.MapToIPv4(), network.PrefixLength - 96);
             return true;
