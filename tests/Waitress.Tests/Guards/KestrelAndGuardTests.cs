@@ -103,17 +103,24 @@ public sealed class KestrelAndGuardTests : IAsyncLifetime
         var address = new Uri(_server.Features.Get<IServerAddressesFeature>()!.Addresses.First());
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         await socket.ConnectAsync(IPAddress.Loopback, address.Port);
-        var answer = new MemoryStream();
+        // Read while sending: the server may answer and close before the last segment, and what is sent after that resets
+        // the connection.
+        var reading = ReadAll(socket);
         try
         {
-            for (var at = 0; at < request.Length; at += segment)
+            for (var at = 0; at < request.Length && !reading.IsCompleted; at += segment)
                 await socket.SendAsync(request.AsMemory(at, Math.Min(segment, request.Length - at)));
-            socket.Shutdown(SocketShutdown.Send);
         }
         catch (SocketException)
         {
-            // The server may refuse, answer and close before the last segment.
+            // Closed in between; the answer tells.
         }
+        return await reading;
+    }
+
+    private static async Task<string> ReadAll(Socket socket)
+    {
+        var answer = new MemoryStream();
         var buffer = new byte[4096];
         try
         {
@@ -121,7 +128,7 @@ public sealed class KestrelAndGuardTests : IAsyncLifetime
         }
         catch (SocketException) when (answer.Length > 0)
         {
-            // Reset after the answer, for what was sent after the refusal.
+            // Reset after the answer.
         }
         return Encoding.Latin1.GetString(answer.ToArray());
     }
@@ -147,8 +154,9 @@ public sealed class KestrelAndGuardTests : IAsyncLifetime
             var response = context.GetRequiredFeature<IHttpResponseFeature>();
             response.StatusCode = refusal?.Status ?? 200;
             response.Headers.Connection = "close";
-            await context.GetRequiredFeature<IHttpResponseBodyFeature>().Stream.WriteAsync(
-                Encoding.Latin1.GetBytes(refusal?.Detail ?? Describe(request.RawTarget, received)));
+            var body = Encoding.Latin1.GetBytes(refusal?.Detail ?? Describe(request.RawTarget, received));
+            response.Headers.ContentLength = body.Length;
+            await context.GetRequiredFeature<IHttpResponseBodyFeature>().Stream.WriteAsync(body);
         }
 
         private static string Describe(string target, HeaderList received)
