@@ -7,6 +7,8 @@ namespace Waitress.Configuration;
 [CollectionBuilder(typeof(ValueList), nameof(ValueList.Create))]
 internal sealed class ValueList<T>(T[] items) : IReadOnlyList<T>, IEquatable<ValueList<T>>
 {
+    public static readonly ValueList<T> Empty = new([]);
+
     public int Count => items.Length;
     public T this[int index] => items[index];
     public bool Equals(ValueList<T>? other) => other is not null && items.AsSpan().SequenceEqual(other.AsSpan());

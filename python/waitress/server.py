@@ -1,0 +1,245 @@
+"""The server object: one engine, its worker threads and the loop that waits for it.
+
+Receives an app and settings; promises that run() returns only when the engine has ended and its sockets are released.
+run() belongs to the thread that called it; close() may be called from any thread, at any time, any number of times.
+The engine never calls into Python by itself: it writes a byte to a socket pair that run() waits on, and run() then
+takes the log lines out of its mailbox. So the app's logging set-up, signal handlers and debuggers see plain Python threads.
+"""
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import socket
+import sys
+import threading
+import time
+import warnings
+
+from waitress import _sockets
+from waitress._signals import stop_signals
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from _typeshed.wsgi import WSGIApplication
+
+    from waitress._native import Configured, Engine
+
+logger = logging.getLogger("waitress")
+
+# Deep recursion in an app must end as RecursionError, which needs more stack than the 8 MiB (macOS: 512 KiB) of a
+# platform's default thread. Only address space is reserved; pages count when touched.
+STACK_SIZE = 16 * 1024 * 1024
+# How long workers that are still inside the app are waited for after the engine has ended; Waitress waits 5 s too.
+JOIN_SECONDS = 5.0
+# At interpreter exit: for requests in flight, then, after their connections were cut, for the threads to notice.
+EXIT_SECONDS = (5.0, 2.0)
+
+_stack_size_lock = threading.Lock()
+_running: set[Server] = set()
+
+
+class Server:
+    """One WSGI server; made by create_server()."""
+
+    def __init__(self, application: WSGIApplication, configured: Configured, sockets: Any = ()) -> None:
+        """Opens the sockets; raises OSError when that fails. ``sockets`` are kept so that their descriptors stay open."""
+        if application is None:
+            raise ValueError("The app is None: pass the WSGI application itself (a factory that returns nothing?)")
+        self.application = application
+        self._sockets = sockets
+        # Re-entrant: a signal handler of the app may call close() while the main thread holds it.
+        self._lock = threading.RLock()
+        self._state = "new"  # then "running", then "closed"
+        self._finished = threading.Event()
+        self._stopped_by: str | None = None
+        self._wake, self._wake_engine = socket.socketpair()
+        # Both the engine and Python's signal handler write to it: a full buffer already means "wake up".
+        self._wake_engine.setblocking(False)
+        if os.name == "nt":
+            # recv() on Windows is not interrupted by a signal when another program owns the wake-up descriptor.
+            self._wake.settimeout(0.5)
+        assert configured["open"] is not None
+        try:
+            self._engine: Engine = configured["open"](application, self._wake_engine.fileno(), dict(os.environ))
+        except BaseException:
+            self._close_wake()
+            raise
+        self.effective_listen = [(str(host), str(port)) for host, port in self._engine.listen]
+        """Every address in force, as (host, port) strings; a Unix socket is ("unix", path)."""
+        self.effective_host, self.effective_port = self.effective_listen[0]
+
+    def print_listen(self, format_str: str) -> None:
+        """Log ``format_str`` filled with host and port (both strings, IPv6 in brackets), once per address."""
+        for host, port in self.effective_listen:
+            logger.info(format_str.format(f"[{host}]" if ":" in host else host, port))
+
+    def log_build(self) -> None:
+        """Log the interpreter, the number of worker threads and what the engine is."""
+        from waitress import _native
+
+        version = ".".join(map(str, sys.version_info[:3]))
+        name = {"cpython": "CPython"}.get(sys.implementation.name, sys.implementation.name)
+        threads = self._engine.threads
+        logger.info("%s %s, %d thread%s, engine %s", name, version, threads, "" if threads == 1 else "s", _native.build)
+
+    def close(self) -> None:
+        """Stop accepting, let the requests in flight finish, then have run() return. Returns at once."""
+        with self._lock:
+            never_ran, self._state = self._state == "new", "closed"
+            if self._finished.is_set():
+                return
+            self._engine.stop(True)
+            if never_ran:
+                self._release()
+
+    def run(self) -> None:
+        """Serve until close(), SIGINT or SIGTERM, or a KeyboardInterrupt or SystemExit from the app's own handlers.
+
+        Returns at once on a server that was closed; a server runs once.
+        """
+        with self._lock:
+            if self._state == "closed":
+                return
+            if self._state == "running":
+                raise RuntimeError("This server is running already")
+            self._state = "running"
+        _running.add(self)
+        workers: list[threading.Thread] = []
+        try:
+            with stop_signals(self._stop_by_signal, self._wake_engine):
+                try:
+                    self._start(workers)
+                    self._wait_until_ended()
+                except BaseException:
+                    self._engine.stop(False)
+                    raise
+                finally:
+                    self._join(workers)
+        finally:
+            with self._lock:
+                self._state = "closed"
+                self._release()
+            _running.discard(self)
+
+    def _start(self, workers: list[threading.Thread]) -> None:
+        with _stack_size_lock:  # the size is one setting of the whole process
+            previous = threading.stack_size(STACK_SIZE)
+            try:
+                for number in range(self._engine.threads):
+                    worker = threading.Thread(target=self._engine.work, name=f"waitress-{number}", daemon=True)
+                    workers.append(worker)
+                    worker.start()
+            finally:
+                threading.stack_size(previous)
+
+    def _stop_by_signal(self, name: str) -> None:
+        # Runs inside a signal handler: no logging here, the interrupted code may be in the middle of a log line.
+        self._stopped_by = name
+        self._engine.stop(True)
+
+    def _wait_until_ended(self) -> None:
+        interrupts = 0
+        starting = True
+        while True:
+            try:
+                if starting:
+                    starting = False
+                    self._engine.start()
+                while not self._engine.ended():
+                    self._wait_for_wake()
+                    self._log_events()
+                return
+            except (KeyboardInterrupt, SystemExit):
+                # From a handler of the app. Patience ends as with our own handlers: first graceful, then at once.
+                interrupts += 1
+                if interrupts > 2:
+                    raise
+                self._engine.stop(interrupts == 1)
+
+    def _wait_for_wake(self) -> None:
+        try:
+            self._wake.recv(4096)
+        except TimeoutError:
+            pass
+
+    def _log_events(self) -> None:
+        if self._stopped_by:
+            name, self._stopped_by = self._stopped_by, None
+            logger.info("%s: finishing the requests in flight; a second signal ends at once", name)
+        for name, level, message in self._engine.events():
+            logging.getLogger(name).log(level, "%s", message)
+
+    def _join(self, workers: list[threading.Thread]) -> None:
+        deadline = time.monotonic() + JOIN_SECONDS
+        workers = [worker for worker in workers if worker.ident is not None]  # the system may have refused to start one
+        for worker in workers:
+            worker.join(max(0.0, deadline - time.monotonic()))
+        stuck = [worker.name for worker in workers if worker.is_alive()]
+        if stuck:
+            logger.warning("%d thread(s) still running: %s", len(stuck), ", ".join(stuck))
+
+    def _release(self) -> None:
+        # The engine first: after its close() it writes no more to the socket pair, whose descriptor may be reused.
+        if self._finished.is_set():
+            return
+        try:
+            self._engine.close()
+            self._log_events()
+        finally:
+            self._close_wake()
+            self._finished.set()
+
+    def _close_wake(self) -> None:
+        self._wake.close()
+        self._wake_engine.close()
+
+
+# Waitress has a class per kind of socket; here one serves all, and the names remain for annotations and isinstance.
+BaseWSGIServer = TcpWSGIServer = UnixWSGIServer = WSGIServer = MultiSocketServer = Server
+
+
+def create_server(application: WSGIApplication, **kw: Any) -> Server:
+    """Open the sockets for ``application`` and return the server; its run() serves. See waitress.serve() for keywords and errors.
+
+    Settings not given as keywords may come from ``WAITRESS_*`` environment variables. ``PORT`` and ``WEB_CONCURRENCY``
+    belong to the platform, not to us, and count on the command line only: a program that calls serve(app) and finds
+    port 8080 taken for granted must not move because of them.
+    """
+    if application is None:
+        raise ValueError("The app is None: pass the WSGI application itself (a factory that returns nothing?)")
+    from waitress import _native
+
+    faults: list[str] = []
+    sockets: list[socket.socket] = []
+    if "sockets" in kw:
+        sockets = list(kw["sockets"])
+        faults = _sockets.check(sockets)
+        kw = {**kw, "sockets": [] if faults else [sock.fileno() for sock in sockets]}
+    environ = {name: value for name, value in os.environ.items() if name.startswith("WAITRESS_")}
+    configured = _native.configure({}, environ, {}, None, kw)
+    faults += configured["errors"]
+    if faults:
+        raise ValueError("\n".join(faults))
+    for text in configured["warnings"]:
+        # Python shows a DeprecationWarning only to the program that causes it; anything else must be seen.
+        warnings.warn(text, DeprecationWarning if "deprecated" in text else UserWarning, stacklevel=3)
+    return Server(application, configured, sockets)
+
+
+def _stop_at_exit() -> None:
+    """Servers in daemon threads: no engine thread may meet an interpreter that is being taken down."""
+    for graceful, seconds in zip((True, False), EXIT_SECONDS):
+        deadline = time.monotonic() + seconds
+        for server in list(_running):
+            server._engine.stop(graceful)
+        for server in list(_running):
+            server._finished.wait(max(0.0, deadline - time.monotonic()))
+
+
+atexit.register(_stop_at_exit)
+if hasattr(os, "register_at_fork"):
+    # A child of fork() has no engine threads: it must not wait for its parent's servers when it exits.
+    os.register_at_fork(after_in_child=_running.clear)

@@ -1,0 +1,30 @@
+namespace Waitress.CPython;
+
+/// <summary>
+/// The GIL side of one thread that Python made: it arrives attached, gives the GIL up while it waits, and keeps its
+/// PyThreadState for life. (Making and ending a state per request halved the throughput of the prototype and would end the
+/// app's threading.local data.)
+/// </summary>
+internal ref struct PythonThread
+{
+    private nint state;
+
+    /// <summary>Gives the GIL up; the caller holds no PyRef from here on.</summary>
+    public static unsafe PythonThread Detach() => new() { state = Api.PyEval_SaveThread() };
+
+    /// <summary>Waits for the GIL.</summary>
+    public unsafe void Attach()
+    {
+        Api.PyEval_RestoreThread(state);
+        state = 0;
+    }
+
+    public unsafe void DetachAgain() => state = Api.PyEval_SaveThread();
+
+    /// <summary>Attached again at the end, however the block was left.</summary>
+    public void Dispose()
+    {
+        if (state != 0)
+            Attach();
+    }
+}

@@ -1,0 +1,65 @@
+using System.CommandLine;
+
+namespace Waitress.Configuration;
+
+/// <summary>What the arguments say. Values are raw text by option name; casting them is the reader's part.</summary>
+/// <param name="App">The app's name as given, by --app or by position; null when none, or more than one, was given.</param>
+/// <param name="Call">The app's name stands for a factory that is to be called.</param>
+/// <param name="Config">The file named by --config.</param>
+/// <param name="Errors">Everything that is wrong with the arguments themselves, a line each.</param>
+internal sealed record CommandLineResult(
+    string? App, bool Call, bool Help, bool Version, string? Config, bool CheckConfig,
+    IReadOnlyDictionary<string, object?> Values, IReadOnlyList<string> Errors);
+
+/// <summary>
+/// The arguments of waitress-serve. Spellings are expanded as getopt did it for Waitress (abbreviations, --no-x), then
+/// System.CommandLine parses, with symbols built from the table. It only parses: printing and exiting belong to Python.
+/// Pure, never throws on what a user wrote.
+/// </summary>
+internal static partial class CommandLine
+{
+    // Nothing here but symbols: no RootCommand, whose help, version and directives would act by themselves. A first
+    // argument equal to the command's name would be dropped as the program's, so the name is one that no argument's
+    // file name can have.
+    private const string CommandName = "waitress/serve";
+
+    private static readonly ParserConfiguration Configuration = new() { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
+
+    public static CommandLineResult Parse(IReadOnlyList<string> arguments)
+    {
+        var errors = new List<string>();
+        var valued = OptionSpelling.All.Where(spelling => !spelling.Negated && spelling.Shape != OptionShape.Bare)
+            .ToDictionary(spelling => spelling.Option, spelling => new Option<string[]>(spelling.Option) { Arity = ArgumentArity.OneOrMore });
+        var bare = OptionSpelling.All.Where(spelling => spelling.Shape == OptionShape.Bare)
+            .ToDictionary(spelling => spelling.Option, spelling => new Option<bool>(spelling.Option) { Arity = ArgumentArity.Zero });
+        var apps = new Argument<string[]>("app") { Arity = ArgumentArity.ZeroOrMore };
+        var command = new Command(CommandName) { apps };
+        foreach (var option in valued.Values) command.Options.Add(option);
+        foreach (var option in bare.Values) command.Options.Add(option);
+
+        var parsed = command.Parse(OptionSpelling.Expand(arguments, errors), Configuration);
+        errors.AddRange(parsed.Errors.Select(error => error.Message));
+
+        string[] Given(string option) => errors.Count > 0 && parsed.GetResult(valued[option]) is { Errors: not null } result && result.Errors.Any()
+            ? [] : parsed.GetValue(valued[option]) ?? [];
+        bool Is(string option) => parsed.GetValue(bare[option]);
+
+        var values = new Dictionary<string, object?>(StringComparer.Ordinal);
+        foreach (var row in SettingsTable.Rows.Where(row => !row.ServeOnly))
+        {
+            // As Waitress: listen adds up, of all others the last one counts.
+            if (Given(row.Option) is { Length: > 0 } given) values[row.Name] = row.Name == "listen" ? string.Join(' ', given) : given[^1];
+        }
+        var app = App([.. parsed.GetValue(apps) ?? [], .. Given("--app")], Is("--help") || Is("--version") || Is("--check-config"), errors);
+        return new CommandLineResult(app, Is("--call"), Is("--help"), Is("--version"), Given("--config").LastOrDefault(), Is("--check-config"), values, errors);
+    }
+
+    private static string? App(string[] names, bool mayLack, List<string> errors)
+    {
+        // A misspelled option leaves its value behind as one name too many: that is told already.
+        if (errors.Count > 0) return names.Length == 1 ? names[0] : null;
+        if (names.Length > 1) errors.Add("Provide only one WSGI app");
+        else if ((names.Length == 0 || names[0].Length == 0) && !mayLack) errors.Add("Specify an application");
+        return names is [{ Length: > 0 } name] ? name : null;
+    }
+}

@@ -1,0 +1,105 @@
+namespace Waitress.Configuration;
+
+/// <summary>The rules between options, one method per concern; each adds to the draft's errors and warnings.</summary>
+internal static class SettingsRules
+{
+    /// <summary>Threads that run the app, in all; each costs the system a stack. More is a slip, not a wish.</summary>
+    public const int MostThreads = 10_000;
+
+    private const string Forwarded = "forwarded";
+    private const string ForwardedProto = "x-forwarded-proto";
+
+    // The ways to say where to listen; exactly one of them is in force.
+    private static readonly string[][] Places = [["host", "port"], ["listen"], ["unix_socket"], ["sockets"]];
+
+    public static IReadOnlyList<string> ProxyHeaders { get; } =
+        [Forwarded, "x-forwarded-for", "x-forwarded-host", ForwardedProto, "x-forwarded-port", "x-forwarded-by"];
+
+    public static void Judge(SettingsDraft draft)
+    {
+        JudgePlaces(draft);
+        FoldHostAndPort(draft);
+        JudgeFamilies(draft);
+        JudgeProxies(draft);
+        JudgeThreads(draft);
+        Remark(draft);
+    }
+
+    // Judged by strength: PORT, which a platform sets for every program, must not clash with --unix-socket.
+    private static void JudgePlaces(SettingsDraft draft)
+    {
+        var claims = Places
+            .Select(place => place.Where(name => draft.Stated.TryGetValue(name, out var stated) && !IsNone(stated.Value)).ToArray())
+            .Where(place => place.Length > 0)
+            .Select(place => (Names: place, Origin: place.Select(name => draft.Stated[name].Origin).MaxBy(origin => origin.Strength)!))
+            .OrderByDescending(claim => claim.Origin.Strength)
+            .ToArray();
+        if (claims.Length == 0) return;
+        var winner = claims[0];
+        var rivals = claims.Where(claim => claim.Origin.Strength == winner.Origin.Strength).ToArray();
+        if (rivals.Length > 1)
+        {
+            var names = rivals.SelectMany(claim => claim.Names.Select(name => $"{name} ({draft.Stated[name].Origin.Label})"));
+            draft.Errors.Add($"{string.Join(", ", names)}: these exclude each other, since each says where to listen; give host and port, or listen, or unix_socket, or sockets");
+        }
+        foreach (var name in claims.Except(rivals).SelectMany(claim => claim.Names))
+            draft.Drop(name, $"{string.Join(" and ", winner.Names)} from {winner.Origin.Label} is stronger");
+        foreach (var name in Places.SelectMany(place => place).Except(claims.SelectMany(claim => claim.Names)).Except(["host", "port"]))
+            draft.SetAside.TryAdd(name, $"not used: {string.Join(" and ", winner.Names)} says where to listen");
+    }
+
+    private static bool IsNone(object? value) => value is null or ValueList<long> { Count: 0 };
+
+    private static void FoldHostAndPort(SettingsDraft draft)
+    {
+        if (!draft.Stated.ContainsKey("host") && !draft.Stated.ContainsKey("port")) return;
+        var host = draft.Value<string>("host") ?? ListenAddress.AnyIPv4;
+        var port = draft.Value<long?>("port") ?? (long)SettingsTable.Row("port").Default!;
+        draft.Stated["listen"] = new StatedSetting(SettingsTable.Row("listen"), new ValueList<string>([$"{host}:{port}"]), new SettingOrigin(0, "host and port"));
+    }
+
+    // Waitress then filters nothing, which is the same as both being on.
+    private static void JudgeFamilies(SettingsDraft draft)
+    {
+        if (draft.Value<bool?>("ipv4") is not false || draft.Value<bool?>("ipv6") is not false) return;
+        draft.Warnings.Add("ipv4 and ipv6 are both off: as in Waitress, both families are used");
+        draft.Drop("ipv4", "ipv6 is off too");
+        draft.Drop("ipv6", "ipv4 is off too");
+    }
+
+    private static void JudgeProxies(SettingsDraft draft)
+    {
+        var headers = draft.Value<ValueList<string>>("trusted_proxy_headers") ?? ValueList<string>.Empty;
+        if (headers.Contains(Forwarded) && headers.Count > 1)
+            draft.Errors.Add($"{Told(draft, "trusted_proxy_headers")}: {Forwarded} stands alone, since it says all that the others say; leave the others out, or it");
+        if (draft.Refused.Contains("trusted_proxy")) return;
+        if (draft.Value<ValueList<string>>("trusted_proxy") is { Count: > 0 })
+        {
+            if (headers.Count > 0 || draft.Refused.Contains("trusted_proxy_headers")) return;
+            draft.Warnings.Add($"trusted_proxy without trusted_proxy_headers: {ForwardedProto} is trusted, as in Waitress; say so, since the default may go");
+            draft.Stated["trusted_proxy_headers"] = new StatedSetting(
+                SettingsTable.Row("trusted_proxy_headers"), new ValueList<string>([ForwardedProto]), new SettingOrigin(0, "trusted_proxy without headers"));
+            return;
+        }
+        if (headers.Count > 0)
+            draft.Errors.Add($"{Told(draft, "trusted_proxy_headers")}: needs trusted_proxy, which says whose headers they are");
+        if (draft.Stated.ContainsKey("trusted_proxy_count"))
+            draft.Errors.Add($"{Told(draft, "trusted_proxy_count")}: needs trusted_proxy, which says whose headers are counted");
+    }
+
+    private static void JudgeThreads(SettingsDraft draft)
+    {
+        if (draft.Value<long?>("workers") is { } workers && draft.Value<long?>("threads") is { } threads && workers * threads > MostThreads)
+            draft.Errors.Add($"{Told(draft, "workers")}, {Told(draft, "threads")}: {workers} workers with {threads} threads each are {workers * threads} threads; allowed are {MostThreads}");
+    }
+
+    private static void Remark(SettingsDraft draft)
+    {
+        if (draft.Stated.ContainsKey("send_bytes"))
+            draft.Warnings.Add($"{Told(draft, "send_bytes")}: deprecated, and without effect here");
+        if (draft.Value<string>("url_prefix") == "/")
+            draft.Warnings.Add($"{Told(draft, "url_prefix")}: \"/\" makes SCRIPT_NAME \"/\" for every request; leave it out to serve at the root");
+    }
+
+    private static string Told(SettingsDraft draft, string name) => $"{name} ({draft.Stated[name].Origin.Label})";
+}

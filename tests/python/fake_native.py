@@ -1,0 +1,110 @@
+"""A stand-in for waitress._native: the same contract without sockets, so that the Python side is tested alone.
+
+install() puts it in place of the native module before `waitress` is imported anywhere.
+"""
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import types
+
+
+class FakeEngine:
+    """Ends when it was stopped and no worker is inside `busy`; records what was called."""
+
+    def __init__(self, app, wake_fd, environ):
+        self.app, self.wake_fd, self.environ = app, wake_fd, environ
+        self.listen = [("127.0.0.1", "8080"), ("::1", "8080")]
+        self.urls = ["http://127.0.0.1:8080", "http://[::1]:8080"]
+        self.threads = 3
+        self.calls: list[str] = []
+        self.worker_threads: list[threading.Thread] = []
+        self.started, self.stopped = threading.Event(), threading.Event()
+        self.stuck: threading.Event | None = None  # set: workers return only when it is
+        self.hold = False  # True: graceful stops take until the ungraceful one
+        self._ended = False
+        self._mailbox: list[tuple[str, int, str]] = []
+
+    def start(self):
+        self.calls.append("start")
+        self.started.set()
+
+    def work(self):
+        self.worker_threads.append(threading.current_thread())
+        self.stopped.wait()
+        if self.stuck is not None:
+            self.stuck.wait()
+
+    def stop(self, graceful):
+        self.calls.append(f"stop {graceful}")
+        if not (graceful and self.hold):
+            self._ended = True
+            self.stopped.set()
+            self.wake()
+
+    def tell(self, name, level, message):
+        self._mailbox.append((name, level, message))
+        self.wake()
+
+    def wake(self):
+        if "close" not in self.calls:
+            os.write(self.wake_fd, b"\0")
+
+    def events(self):
+        taken, self._mailbox = self._mailbox, []
+        return taken
+
+    def ended(self):
+        return self._ended
+
+    def close(self):
+        self.calls.append("close")
+
+
+class FakeNative(types.ModuleType):
+    def __init__(self):
+        super().__init__("waitress._native")
+        self.build = "0.0.0, fake"
+        self.reset()
+
+    def reset(self):
+        self.engines: list[FakeEngine] = []
+        self.prepare = lambda engine: None
+        self.line: dict = {}
+        self.errors: list[str] = []
+        self.warnings: list[str] = []
+        self.open_error: OSError | None = None
+        self.configure_calls: list[tuple] = []
+
+    def command_line(self, args):
+        empty = dict(app=None, call=False, help=False, version=False, config=None, check_config=False, values={}, errors=[])
+        return {**empty, "app": args[0] if args else None, **self.line}
+
+    def help_text(self, program, width):
+        return f"Usage: {program} [OPTIONS] [MODULE:OBJECT]\n"
+
+    def configure(self, command_line, environ, file, file_name, keywords):
+        self.configure_calls.append((command_line, environ, file, file_name, keywords))
+        opening = None if self.errors else self.open
+        return dict(errors=list(self.errors), warnings=list(self.warnings), report="port = 8080 (default)", open=opening)
+
+    def open(self, app, wake_fd, environ):
+        if self.open_error is not None:
+            raise self.open_error
+        engine = FakeEngine(app, wake_fd, environ)
+        self.prepare(engine)
+        self.engines.append(engine)
+        return engine
+
+
+def install() -> FakeNative:
+    module = sys.modules.get("waitress._native")
+    if not isinstance(module, FakeNative):
+        import waitress
+
+        module = FakeNative()
+        sys.modules["waitress._native"] = module
+        waitress._native = module  # `from waitress import _native` looks at the package first
+    module.reset()
+    return module
