@@ -13,7 +13,7 @@ internal sealed class TrustedProxies
     private readonly bool _unixPeers;
     private readonly (IPNetwork Network, long Zone)[] _networks;
 
-    /// <exception cref="FormatException">An entry is none of the four; settings are checked with <see cref="IsEntry"/> before.</exception>
+    /// <exception cref="FormatException">An entry is none of the four; SettingsReader lets no such one through.</exception>
     public TrustedProxies(IEnumerable<string> entries)
     {
         var networks = new List<(IPNetwork, long)>();
@@ -26,9 +26,6 @@ internal sealed class TrustedProxies
         }
         _networks = [.. networks];
     }
-
-    /// <summary>Whether `trusted_proxy` may hold this text.</summary>
-    public static bool IsEntry(string entry) => entry is "*" or "localhost" || TryRead(entry, out _, out _);
 
     /// <summary>Whether the peer is one of them; null stands for a peer on a unix socket.</summary>
     public bool Trusts(IPAddress? peer)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -64,7 +65,7 @@ public sealed class KestrelAndGuardTests : IAsyncLifetime
     [InlineData("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: a\r\nContent-Type: b\r\n\r\n", 400)]
     [InlineData("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na", 400)]
     [InlineData("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1, 1\r\n\r\na", 400)]
-    [InlineData("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\na", 400)]
+    // Not here: `Content-Length: +1`. Kestrel reads it as 1, so no guard behind it can tell; the Http folder's part.
     [InlineData("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0x1\r\n\r\na", 400)]
     [InlineData("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1_0\r\n\r\na", 400)]
     [InlineData("POST / HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n\r\na", 400)]
@@ -105,7 +106,7 @@ public sealed class KestrelAndGuardTests : IAsyncLifetime
         await socket.ConnectAsync(IPAddress.Loopback, address.Port);
         // Read while sending: the server may answer and close before the last segment, and what is sent after that resets
         // the connection.
-        var reading = ReadAll(socket);
+        var reading = ReadAnswer(socket);
         try
         {
             for (var at = 0; at < request.Length && !reading.IsCompleted; at += segment)
@@ -118,19 +119,30 @@ public sealed class KestrelAndGuardTests : IAsyncLifetime
         return await reading;
     }
 
-    private static async Task<string> ReadAll(Socket socket)
+    // By its length, not to the end: Kestrel waits up to five seconds for a refused body before it closes.
+    private static async Task<string> ReadAnswer(Socket socket)
     {
-        var answer = new MemoryStream();
+        var answer = "";
         var buffer = new byte[4096];
         try
         {
-            for (int read; (read = await socket.ReceiveAsync(buffer)) > 0;) answer.Write(buffer, 0, read);
+            for (int read; !IsWhole(answer) && (read = await socket.ReceiveAsync(buffer)) > 0;)
+                answer += Encoding.Latin1.GetString(buffer, 0, read);
         }
         catch (SocketException) when (answer.Length > 0)
         {
             // Reset after the answer.
         }
-        return Encoding.Latin1.GetString(answer.ToArray());
+        return answer;
+    }
+
+    private static bool IsWhole(string answer)
+    {
+        const string Length = "Content-Length: ";
+        var body = answer.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4;
+        var length = answer.IndexOf(Length, StringComparison.Ordinal) + Length.Length;
+        return body > 3 && length >= Length.Length
+            && answer.Length - body >= int.Parse(answer[length..answer.IndexOf('\r', length)], CultureInfo.InvariantCulture);
     }
 
     /// <summary>Answers with the refusal, or with what the app would have seen.</summary>

@@ -73,8 +73,11 @@ public class ProxyHeadersPropertyTests
     public void Apply_ForWithAnyHops_IsTheNthFromTheRightWhateverStandsLeft()
     {
         var hop = Gen.Choose(0, int.MaxValue).Select(n => new IPAddress(BitConverter.GetBytes(n)).ToString());
-        var cases = from hops in hop.NonEmptyListOf() from count in Gen.Choose(1, 6) from blanks in Gen.Elements(",", ", ", "\t,  ")
-                    select (hops.ToArray(), count, blanks);
+        var cases =
+            from hops in hop.NonEmptyListOf()
+            from count in Gen.Choose(1, 6)
+            from separator in Gen.Elements(",", ", ", "\t,  ")
+            select (hops.ToArray(), count, separator);
         Prop.ForAll(cases.ToArbitrary(), one =>
         {
             var (hops, count, separator) = one;
