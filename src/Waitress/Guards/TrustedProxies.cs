@@ -13,7 +13,7 @@ internal sealed class TrustedProxies
     private readonly bool _unixPeers;
     private readonly (IPNetwork Network, long Zone)[] _networks;
 
-    /// <exception cref="FormatException">An entry is none of the four; settings are checked with <see cref="IsEntry"/> before.</exception>
+    /// <exception cref="FormatException">An entry is none of the four; SettingsReader lets no such one through.</exception>
     public TrustedProxies(IEnumerable<string> entries)
     {
         var networks = new List<(IPNetwork, long)>();
@@ -26,9 +26,6 @@ internal sealed class TrustedProxies
         }
         _networks = [.. networks];
     }
-
-    /// <summary>Whether `trusted_proxy` may hold this text.</summary>
-    public static bool IsEntry(string entry) => entry is "*" or "localhost" || TryRead(entry, out _, out _);
 
     /// <summary>Whether the peer is one of them; null stands for a peer on a unix socket.</summary>
     public bool Trusts(IPAddress? peer)
@@ -51,6 +48,8 @@ internal sealed class TrustedProxies
         if (text.Contains('/'))
         {
             if (!IPNetwork.TryParse(text, out network)) return false;
+            // `10.0.0.1/8` may mean one host or the whole network. .NET 9 refuses it, .NET 10 takes the network; too much trust to guess.
+            if (!IPAddress.TryParse(text.AsSpan(0, text.IndexOf('/')), out var written) || !written.Equals(network.BaseAddress)) return false;
             if (network.BaseAddress.IsIPv4MappedToIPv6 && network.PrefixLength >= 96)
                 network = new IPNetwork(network.BaseAddress.MapToIPv4(), network.PrefixLength - 96);
             return true;
