@@ -5,11 +5,7 @@ namespace Waitress.Configuration;
 internal static partial class CommandLine
 {
     // Narrower than this, wrapping would leave single words; wider, lines get hard to read.
-<<<<<<< HEAD
-    private const int NarrowestHelp = 40;
-=======
     private const int NarrowestHelp = 60;
->>>>>>> config
     private const int WidestHelp = 100;
 
     private static readonly (string Option, string Help)[] OwnOptions =

@@ -5,15 +5,11 @@ namespace Waitress.Configuration;
 /// <summary>What the arguments say. Values are raw text by option name; casting them is the reader's part.</summary>
 /// <param name="App">The app's name as given, by --app or by position; null when none, or more than one, was given.</param>
 /// <param name="Call">The app's name stands for a factory that is to be called.</param>
-<<<<<<< HEAD
-/// <param name="Config">The file named by --config.</param>
-=======
 /// <param name="Help">Help was asked for; the caller prints it and exits, whatever else was given.</param>
 /// <param name="Version">The version was asked for.</param>
 /// <param name="Config">The file named by --config.</param>
 /// <param name="CheckConfig">The effective settings were asked for, instead of serving.</param>
 /// <param name="Values">What was given for options of the table: one text each.</param>
->>>>>>> config
 /// <param name="Errors">Everything that is wrong with the arguments themselves, a line each.</param>
 internal sealed record CommandLineResult(
     string? App, bool Call, bool Help, bool Version, string? Config, bool CheckConfig,
@@ -26,14 +22,6 @@ internal sealed record CommandLineResult(
 /// </summary>
 internal static partial class CommandLine
 {
-<<<<<<< HEAD
-    // Nothing here but symbols: no RootCommand, whose help, version and directives would act by themselves. A first
-    // argument equal to the command's name would be dropped as the program's, so the name is one that no argument's
-    // file name can have.
-    private const string CommandName = "waitress/serve";
-
-=======
->>>>>>> config
     private static readonly ParserConfiguration Configuration = new() { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
 
     public static CommandLineResult Parse(IReadOnlyList<string> arguments)
@@ -44,28 +32,18 @@ internal static partial class CommandLine
         var bare = OptionSpelling.All.Where(spelling => spelling.Shape == OptionShape.Bare)
             .ToDictionary(spelling => spelling.Option, spelling => new Option<bool>(spelling.Option) { Arity = ArgumentArity.Zero });
         var apps = new Argument<string[]>("app") { Arity = ArgumentArity.ZeroOrMore };
-<<<<<<< HEAD
-        var command = new Command(CommandName) { apps };
-=======
         // No RootCommand, whose help and version would act by themselves.
         var command = new Command("waitress-serve") { apps };
->>>>>>> config
         foreach (var option in valued.Values) command.Options.Add(option);
         foreach (var option in bare.Values) command.Options.Add(option);
 
         var parsed = command.Parse(OptionSpelling.Expand(arguments, errors), Configuration);
         errors.AddRange(parsed.Errors.Select(error => error.Message));
 
-<<<<<<< HEAD
-        string[] Given(string option) => errors.Count > 0 && parsed.GetResult(valued[option]) is { Errors: not null } result && result.Errors.Any()
-            ? [] : parsed.GetValue(valued[option]) ?? [];
-        bool Is(string option) => parsed.GetValue(bare[option]);
-=======
         // The tokens and not GetValue, which throws for an option whose value is missing.
         string[] Given(string option) => [.. parsed.GetResult(valued[option])?.Tokens.Select(token => token.Value) ?? []];
         bool Is(string option) => parsed.GetResult(bare[option]) is { Implicit: false };
         string[] placed = [.. parsed.GetResult(apps)?.Tokens.Select(token => token.Value) ?? []];
->>>>>>> config
 
         var values = new Dictionary<string, object?>(StringComparer.Ordinal);
         foreach (var row in SettingsTable.Rows.Where(row => !row.ServeOnly))
@@ -73,11 +51,7 @@ internal static partial class CommandLine
             // As Waitress: listen adds up, of all others the last one counts.
             if (Given(row.Option) is { Length: > 0 } given) values[row.Name] = row.Name == "listen" ? string.Join(' ', given) : given[^1];
         }
-<<<<<<< HEAD
-        var app = App([.. parsed.GetValue(apps) ?? [], .. Given("--app")], Is("--help") || Is("--version") || Is("--check-config"), errors);
-=======
         var app = App([.. placed, .. Given("--app")], Is("--help") || Is("--version") || Is("--check-config"), errors);
->>>>>>> config
         return new CommandLineResult(app, Is("--call"), Is("--help"), Is("--version"), Given("--config").LastOrDefault(), Is("--check-config"), values, errors);
     }
 

@@ -6,14 +6,6 @@ internal static class NearestName
     // No option's name comes near this length; what is longer was not misspelled.
     private const int LongestName = 64;
 
-<<<<<<< HEAD
-    /// <summary>" (did you mean NAME?)", or nothing where no name is near.</summary>
-    public static string Suggest(string given, IEnumerable<string> names)
-    {
-        if (given.Length > LongestName) return "";
-        // A third of the letters may differ: more, and the suggestion would puzzle rather than help.
-        var nearest = names.Select(name => (Name: name, Distance: Distance(given, name))).MinBy(pair => pair.Distance);
-=======
     /// <summary>
     /// " (did you mean NAME?)", or nothing where no name is near. <paramref name="prefix"/> is what every name begins
     /// with; it does not count, or short names would all be near.
@@ -24,7 +16,6 @@ internal static class NearestName
         given = given[prefix.Length..];
         // A third of the letters may differ: more, and the suggestion would puzzle rather than help.
         var nearest = names.Select(name => (Name: name, Distance: Distance(given, name[prefix.Length..]))).MinBy(pair => pair.Distance);
->>>>>>> config
         return nearest.Name is not null && nearest.Distance <= Math.Max(1, given.Length / 3) ? $" (did you mean {nearest.Name}?)" : "";
     }
 

@@ -16,10 +16,7 @@ internal enum OptionShape
 /// <summary>One way to write an option, and the full option it stands for.</summary>
 /// <param name="Text">What the user writes, whole: --ipv4, --no-ipv4.</param>
 /// <param name="Option">The option that is meant: --ipv4.</param>
-<<<<<<< HEAD
-=======
 /// <param name="Shape">Whether it takes a value.</param>
->>>>>>> config
 internal sealed record OptionSpelling(string Text, string Option, OptionShape Shape)
 {
     public static IReadOnlyList<OptionSpelling> All { get; } =
@@ -40,13 +37,6 @@ internal sealed record OptionSpelling(string Text, string Option, OptionShape Sh
 
     /// <summary>
     /// Writes every option out in full: abbreviations, --no-x as --x=false and a bare --x as --x=true, so that the order
-<<<<<<< HEAD
-    /// of the two decides like that of any repeated option. What is no option of ours is told and left out.
-    /// </summary>
-    public static IReadOnlyList<string> Expand(IReadOnlyList<string> arguments, List<string> errors)
-    {
-        var expanded = new List<string>(arguments.Count);
-=======
     /// of the two decides like that of any repeated option; then "--" and the names. What is no option of ours is told
     /// and left out.
     /// </summary>
@@ -58,26 +48,17 @@ internal sealed record OptionSpelling(string Text, string Option, OptionShape Sh
     {
         var expanded = new List<string>(arguments.Count);
         var names = new List<string> { "--" };
->>>>>>> config
         for (var i = 0; i < arguments.Count; i++)
         {
             var argument = arguments[i];
             if (argument == "--")
             {
-<<<<<<< HEAD
-                expanded.AddRange(arguments.Skip(i));
-=======
                 names.AddRange(arguments.Skip(i + 1));
->>>>>>> config
                 break;
             }
             if (!argument.StartsWith('-') || argument == "-")
             {
-<<<<<<< HEAD
-                expanded.Add(argument);
-=======
                 names.Add(argument);
->>>>>>> config
                 continue;
             }
             var equals = argument.IndexOf('=', StringComparison.Ordinal);
@@ -90,20 +71,12 @@ internal sealed record OptionSpelling(string Text, string Option, OptionShape Sh
                 continue;
             }
             if (spelling.Shape == OptionShape.Flag) value ??= spelling.Negated ? "false" : "true";
-<<<<<<< HEAD
-            expanded.Add(value is null ? spelling.Option : $"{spelling.Option}={value}");
-            // The argument after a valued option is its value, whatever it looks like.
-            if (spelling.Shape == OptionShape.Valued && value is null && i + 1 < arguments.Count) expanded.Add(arguments[++i]);
-        }
-        return expanded;
-=======
             // The argument after a valued option is its value, whatever it looks like.
             if (spelling.Shape == OptionShape.Valued && value is null && i + 1 < arguments.Count) value = arguments[++i];
             expanded.Add(string.IsNullOrEmpty(value) ? spelling.Option : $"{spelling.Option}={value}");
             if (value is "") expanded.Add(value);
         }
         return [.. expanded, .. names];
->>>>>>> config
     }
 
     private static OptionSpelling? Resolve(string name, List<string> errors)
@@ -114,11 +87,7 @@ internal sealed record OptionSpelling(string Text, string Option, OptionShape Sh
         if (meant.Length == 1) return meant[0];
         errors.Add(meant.Length > 1
             ? $"option {RawValue.Quote(name)} could be {string.Join(", ", meant.Select(spelling => spelling.Text).Order(StringComparer.Ordinal))}"
-<<<<<<< HEAD
-            : $"unknown option {RawValue.Quote(name)}{NearestName.Suggest(name, All.Select(spelling => spelling.Text))}");
-=======
             : $"unknown option {RawValue.Quote(name)}{NearestName.Suggest(name, All.Select(spelling => spelling.Text), "--")}");
->>>>>>> config
         return null;
     }
 }

@@ -18,12 +18,8 @@ internal static class ProxyAddress
         // A range whose address has bits beyond the prefix is more often a mistake than meant, so it is refused.
         return Address(item[..slash]) is { } address
             && item[(slash + 1)..] is { Length: > 0 and <= 3 } bits && bits.All(char.IsAsciiDigit)
-<<<<<<< HEAD
-            && IPNetwork.TryParse($"{address}/{int.Parse(bits, CultureInfo.InvariantCulture)}", out var range) ? range.ToString() : null;
-=======
             && IPNetwork.TryParse($"{address}/{int.Parse(bits, CultureInfo.InvariantCulture)}", out var range)
             && range.BaseAddress.Equals(address) ? range.ToString() : null;
->>>>>>> config
     }
 
     // The parser of .NET also reads "10" and "010.0.0.1" (octal); only the usual form of IPv4 is safe to trust.

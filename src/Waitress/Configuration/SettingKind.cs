@@ -9,10 +9,7 @@ namespace Waitress.Configuration;
 /// </summary>
 /// <param name="Placeholder">Stands for the value in help.</param>
 /// <param name="Allowed">What is allowed, to follow the words "allowed is".</param>
-<<<<<<< HEAD
-=======
 /// <param name="Convert">Reads a raw value.</param>
->>>>>>> config
 internal sealed record SettingKind(string Placeholder, string Allowed, SettingKind.Cast Convert)
 {
     /// <summary>Casts a raw value; returns null, or the part of what was given that is not allowed, fit to be shown.</summary>
@@ -134,11 +131,7 @@ internal sealed record SettingKind(string Placeholder, string Allowed, SettingKi
     public static readonly SettingKind Sockets = new("SOCKETS", "a list of bound sockets", (object? given, out object? value) =>
     {
         value = ValueList<long>.Empty;
-<<<<<<< HEAD
-        if (given is not IReadOnlyList<object?> items || items.FirstOrDefault(item => item is not (long and >= 0), 0L) is not 0L)
-=======
         if (given is not IReadOnlyList<object?> items || !items.All(item => item is long and >= 0))
->>>>>>> config
             return RawValue.Quote(given);
         value = new ValueList<long>([.. items.Cast<long>()]);
         return null;

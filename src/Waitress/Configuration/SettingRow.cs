@@ -16,10 +16,7 @@ internal enum SettingGroup
 /// One option: all that the command line, the environment, the file, <c>serve()</c>, help and docs know about it.
 /// </summary>
 /// <param name="Name">Waitress's name, words joined by underscores; every other spelling is derived from it.</param>
-<<<<<<< HEAD
-=======
 /// <param name="Group">Where help and docs list it.</param>
->>>>>>> config
 /// <param name="Kind">How a raw value is read, and what is allowed.</param>
 /// <param name="Default">The value when no source states one, already in the form <paramref name="Kind"/> casts to.</param>
 internal sealed record SettingRow(string Name, SettingGroup Group, SettingKind Kind, object? Default)

@@ -6,11 +6,8 @@ namespace Waitress.Configuration;
 /// </summary>
 internal static class SettingsReader
 {
-<<<<<<< HEAD
-=======
     private const string OwnPrefix = "WAITRESS_";
 
->>>>>>> config
     // Kubernetes gives every pod SERVICE_PORT=tcp://... for each service: one named "waitress" must not stop the start.
     private const string ServiceLink = "tcp://";
 
@@ -61,15 +58,9 @@ internal static class SettingsReader
         var known = SettingsTable.Rows.Where(row => !row.ServeOnly).Select(row => row.EnvironmentName).ToHashSet(StringComparer.Ordinal);
         foreach (var (name, value) in environment.OrderBy(pair => pair.Key, StringComparer.Ordinal))
         {
-<<<<<<< HEAD
-            if (!name.StartsWith("WAITRESS_", StringComparison.Ordinal)) continue;
-            if (!known.Contains(name))
-                draft.Warnings.Add($"{RawValue.Quote(name)} in the environment names no setting{NearestName.Suggest(name, known)}");
-=======
             if (!name.StartsWith(OwnPrefix, StringComparison.Ordinal)) continue;
             if (!known.Contains(name))
                 draft.Warnings.Add($"{RawValue.Quote(name)} in the environment names no setting{NearestName.Suggest(name, known, OwnPrefix)}");
->>>>>>> config
             else if (name == "WAITRESS_PORT" && value.StartsWith(ServiceLink, StringComparison.Ordinal))
                 draft.Warnings.Add($"{name} in the environment is a Kubernetes service link ({RawValue.Quote(value)}), so it is not used");
         }

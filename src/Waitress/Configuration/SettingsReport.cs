@@ -25,10 +25,6 @@ internal static class SettingsReport
         var from = stated?.Origin.Label ?? SettingOrigin.Default.Label;
         if (draft.SetAside.TryGetValue(row.Name, out var reason)) from += $" ({reason})";
         if (row.Group == SettingGroup.NoEffect) from += " (no effect here)";
-<<<<<<< HEAD
-        return (row.Name, set ? row.Shown(stated!.Value) : row.ShownDefault, from);
-    }
-=======
         return (row.Name, set ? row.Shown(stated!.Value) : Unstated(row, draft), from);
     }
 
@@ -39,5 +35,4 @@ internal static class SettingsReport
         "threads" => "1",
         _ => row.Shown(row.Default),
     };
->>>>>>> config
 }

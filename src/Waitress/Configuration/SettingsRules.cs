@@ -44,14 +44,9 @@ internal static class SettingsRules
         }
         foreach (var name in claims.Except(rivals).SelectMany(claim => claim.Names))
             draft.Drop(name, $"{string.Join(" and ", winner.Names)} from {winner.Origin.Label} is stronger");
-<<<<<<< HEAD
-        foreach (var name in Places.SelectMany(place => place).Except(claims.SelectMany(claim => claim.Names)).Except(["host", "port"]))
-            draft.SetAside.TryAdd(name, $"not used: {string.Join(" and ", winner.Names)} says where to listen");
-=======
         // Nor do the defaults of what stands before the winner count; the report would mislead without a word on it.
         foreach (var name in Places.TakeWhile(place => !place.Contains(winner.Names[0])).SelectMany(place => place))
             draft.SetAside.TryAdd(name, $"not used: {winner.Names[0]} says where to listen");
->>>>>>> config
     }
 
     private static bool IsNone(object? value) => value is null or ValueList<long> { Count: 0 };

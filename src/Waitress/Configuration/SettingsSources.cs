@@ -32,10 +32,7 @@ internal sealed record SettingsOutcome(Settings? Settings, IReadOnlyList<string>
 
 /// <summary>One place a value can come from.</summary>
 /// <param name="Strength">The higher wins; equal ones conflict where options exclude each other.</param>
-<<<<<<< HEAD
-=======
 /// <param name="Label">The place in words, for messages and the report.</param>
->>>>>>> config
 internal sealed record SettingOrigin(int Strength, string Label)
 {
     public static readonly SettingOrigin Default = new(0, "default");
