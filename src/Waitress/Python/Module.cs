@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Waitress.Configuration;
 using Waitress.CPython;
+using Waitress.Http;
 using Waitress.Wsgi;
 
 namespace Waitress.Python;
@@ -14,6 +15,7 @@ internal static class Module
     /// <summary>Fills the module, once per interpreter.</summary>
     public static void Populate(PyRef module)
     {
+        SocketEngine.Configure();
         var interpreter = Interpreter.Create();
         Add(module, "build"u8, PyTexts.FromText(Build));
         Add(module, interpreter, "command_line"u8, new Function("command_line", 1, ParseCommandLine));
