@@ -24,7 +24,7 @@ internal static partial class CommandLine
         width = Math.Clamp(width, NarrowestHelp, WidestHelp);
         var text = new StringBuilder();
         text.Append($"Usage: {program} [OPTIONS] [MODULE:OBJECT]\n\n");
-        Wrap(text, 0, width, "Serve a WSGI app. MODULE:OBJECT says where it is, as in myapp:app or pkg.web:site.app. Options may stand before or after it, and be shortened as long as they stay unique.");
+        Wrap(text, 0, width, "Serve a WSGI app. MODULE:OBJECT says where it is, as in myapp:app or pkg.web:site.app. Options may stand before or after it, and be shortened as long as they stay unique; --[no-]x stands for --x, --no-x and --x=BOOL.");
         text.Append("\nGeneral:\n");
         foreach (var (option, help) in OwnOptions) Entry(text, width, option, help);
         foreach (var group in SettingsTable.Rows.Where(row => !row.ServeOnly).GroupBy(row => row.Group))
@@ -44,7 +44,7 @@ internal static partial class CommandLine
         => row.Kind.IsFlag ? $"--[no-]{row.Option[2..]}" : $"{row.Option}={row.Kind.Placeholder}";
 
     private static string DefaultOf(SettingRow row)
-        => row.Unit.Length > 0 && row.DefaultText is null ? $"(default: {row.ShownDefault} {row.Unit})" : $"(default: {row.ShownDefault})";
+        => row.Unit.Length > 0 && row.DefaultText is null ? $"(default: {row.ShownDefault} {row.DefaultUnit})" : $"(default: {row.ShownDefault})";
 
     private static void Entry(StringBuilder text, int width, string option, string help)
     {

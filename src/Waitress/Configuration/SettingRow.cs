@@ -47,6 +47,7 @@ internal sealed record SettingRow(string Name, SettingGroup Group, SettingKind K
 
     public string Option => "--" + Name.Replace('_', '-');
     public string EnvironmentName => "WAITRESS_" + Name.ToUpperInvariant();
+    public string DefaultUnit => Default is 1L ? Unit.TrimEnd('s') : Unit;
     public string ShownDefault => DefaultText ?? Shown(Default);
 
     /// <summary>The value as a user would write it.</summary>

@@ -130,7 +130,7 @@ internal static class SettingsTable
         },
         new("trusted_proxy_count", Proxies, Whole(1, 1_000), 1L)
         {
-            Origin = AsWaitress, Apply = (s, v) => s with { TrustedProxyCount = Int(v) }, Unit = "proxies",
+            Origin = AsWaitress, Apply = (s, v) => s with { TrustedProxyCount = Int(v) }, Unit = "hops",
             Help = "How many proxies in a row are trusted, counted from the server. Needs --trusted-proxy.",
             Difference = "0 is refused; in Waitress it trusted the whole chain.",
         },
@@ -138,7 +138,7 @@ internal static class SettingsTable
         {
             Origin = AsWaitress, Apply = (s, v) => s with { TrustedProxyHeaders = Strings(v) },
             DefaultText = "none; x-forwarded-proto when only --trusted-proxy is given",
-            Help = "Headers that are believed when a trusted proxy sent them: forwarded, or any of the others. Needs --trusted-proxy.",
+            Help = "Headers that are believed when a trusted proxy sent them: forwarded alone, or any of x-forwarded-for, x-forwarded-host, x-forwarded-proto, x-forwarded-port and x-forwarded-by. Needs --trusted-proxy.",
             Difference = "Commas may separate them too.",
         },
         new("clear_untrusted_proxy_headers", Proxies, Flag, true)

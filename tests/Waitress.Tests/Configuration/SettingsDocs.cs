@@ -101,5 +101,5 @@ internal static class SettingsDocs
         : row.PlatformName is null ? $"`{row.Name}`" : $"`{row.Name}`, `{row.PlatformName}` in the environment";
 
     private static string Default(SettingRow row)
-        => row.DefaultText ?? (row.Unit is "" ? $"`{row.ShownDefault}`" : $"`{row.ShownDefault}` {row.Unit}");
+        => row.DefaultText ?? (row.Unit is "" ? $"`{row.ShownDefault}`" : $"`{row.ShownDefault}` {row.DefaultUnit}");
 }
