@@ -113,8 +113,8 @@ public sealed class CommandLineTests
     public async Task Listen_Several_AllServe()
     {
         await using var server = await PythonServer.StartAsync("hello:app", ["--listen=127.0.0.1:0", "--listen=127.0.0.2:0 localhost:0"]);
-        await server.Log.WaitForLog("127.0.0.2");
-        await Deadline.Until(() => server.Addresses().Count >= 4, "a line for each address");
+        await Deadline.Until(() => server.Addresses().Count >= 3, "a line for each address");
+        Assert.Single(server.Addresses(), address => address.StartsWith("http://127.0.0.2:", StringComparison.Ordinal));
         foreach (var address in server.Addresses())
         {
             using var http = new HttpClient { Timeout = Deadline.Wait };

@@ -73,6 +73,27 @@ public sealed class OverflowTests
             () => !OpenFiles(server).Any(file => file.StartsWith(folder.Path, StringComparison.Ordinal)), "the temporary file is closed");
     }
 
+    /// <summary>A limit on the size of files stands for a full disk: writes fail, for this server alone.</summary>
+    [Fact]
+    public async Task Input_ThatCannotBeStored_Is500AndALogLineAndTheServerLives()
+    {
+        const string Limited = """
+            import os, resource, sys
+            resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+            os.execv(sys.executable, [sys.executable, "-m", "waitress", "--listen=127.0.0.1:0", "--inbuf-overflow=10000", "suite:app"])
+            """;
+        await using var server = await PythonServer.ReadyAsync(PythonProcess.Start(["-c", Limited]));
+        var name = Pattern.Name();
+        var from = server.Log.Lines.Count;
+        using var client = await server.ConnectAsync();
+        await client.SendAsync($"POST /digest?name={name} HTTP/1.1\r\nHost: test\r\nContent-Length: 2000000\r\n\r\n");
+        await client.SendAsync(Pattern.Bytes(2_000_000));
+        await Expected.RefusedAsync(client, 500);
+        await server.Log.WaitForLog(line => line.StartsWith("ERROR:waitress", StringComparison.Ordinal), "a line about the storage", from);
+        Assert.False(server.Log.HasMark("called " + name));
+        await server.AssertServesAsync();
+    }
+
     private static List<string> OpenFiles(PythonServer server)
     {
         List<string> targets = [];
