@@ -32,10 +32,10 @@ public sealed class CommandLineTests
     [Theory]
     [InlineData("--nonsense=1")]
     [InlineData("--trusted=1")]
-    [InlineData("--threads")]
+    [InlineData("--threads")] // takes the app's name as its value
     public async Task Options_UnknownAmbiguousOrWithoutValue_AreRefusedByNameWithCodeTwo(string option)
     {
-        var ended = await RunAsync("--listen=127.0.0.1:0", "hello:app", option);
+        var ended = await RunAsync("--listen=127.0.0.1:0", option, "hello:app");
         Assert.Equal(2, ended.Code);
         Assert.Contains(option.Split('=')[0].TrimStart('-'), ended.ErrorText, StringComparison.Ordinal);
         AssertNotServing(ended);
