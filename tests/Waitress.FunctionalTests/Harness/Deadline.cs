@@ -1,11 +1,16 @@
 using System.Diagnostics;
+using System.Globalization;
 
 namespace Waitress.FunctionalTests.Harness;
 
-/// <summary>No wait of the suite is without an end: 20 s, far above what any step needs, well below a hung run.</summary>
+/// <summary>
+/// No wait of the suite is without an end: 20 s, far above what any step needs, well below a hung run. Slow machines raise
+/// it for all tests by WAITRESS_TEST_DEADLINE, in seconds.
+/// </summary>
 internal static class Deadline
 {
-    public static readonly TimeSpan Wait = TimeSpan.FromSeconds(20);
+    public static readonly TimeSpan Wait = TimeSpan.FromSeconds(
+        int.TryParse(Environment.GetEnvironmentVariable("WAITRESS_TEST_DEADLINE"), CultureInfo.InvariantCulture, out var seconds) ? seconds : 20);
 
     public static async Task<T> Within<T>(this Task<T> task, string what)
     {

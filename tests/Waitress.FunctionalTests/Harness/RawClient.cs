@@ -111,6 +111,19 @@ internal sealed class RawClient : IDisposable
     /// <summary>Half-close: the server reads the end of the stream, answers can still come.</summary>
     public void FinishSending() => _socket.Shutdown(SocketShutdown.Send);
 
+    /// <summary>Half-close where the server may have closed already.</summary>
+    public void FinishSendingIfOpen()
+    {
+        try
+        {
+            FinishSending();
+        }
+        catch (SocketException)
+        {
+            // Reset by the server: there is nothing left to finish.
+        }
+    }
+
     /// <summary>Ends the connection by a reset, as a killed client does.</summary>
     public void Abort()
     {

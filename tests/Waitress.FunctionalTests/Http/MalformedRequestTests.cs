@@ -72,6 +72,7 @@ public sealed class MalformedRequestTests(SuiteServer suite) : IClassFixture<Sui
         // No version at all by the grammar, yet in a version's place.
         yield return Line("version in lower case", "GET /hello http/1.1", 400, 505);
         yield return Line("version of three parts", "GET /hello HTTP/1.1.1", 400, 505);
+        yield return ("HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", [400, 505]);
         yield return ("line ends in LF", "GET /hello HTTP/1.1\nHost: test\r\n\r\n", [400]);
     }
 

@@ -1,0 +1,98 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using Waitress.FunctionalTests.Harness;
+
+namespace Waitress.FunctionalTests.Proxy;
+
+/// <summary>nginx as a child with a configuration and folders of its own, in front of one upstream, which it keeps connections to.</summary>
+internal sealed class Nginx : IAsyncDisposable
+{
+    private readonly Process _process;
+    private readonly TemporaryFolder _folder;
+
+    private Nginx(Process process, TemporaryFolder folder, IPEndPoint endPoint)
+    {
+        _process = process;
+        _folder = folder;
+        EndPoint = endPoint;
+    }
+
+    public IPEndPoint EndPoint { get; }
+
+    /// <param name="upstream">As nginx writes it: 127.0.0.1:PORT or unix:/path.</param>
+    public static async Task<Nginx> StartAsync(string upstream)
+    {
+        var folder = new TemporaryFolder();
+        var endPoint = FreePort();
+        var path = folder.Path;
+        var user = Environment.UserName == "root" ? "user root;" : "";
+        var configuration = folder.Write("nginx.conf", $$"""
+            daemon off; master_process off; {{user}}
+            pid {{path}}/pid; error_log {{path}}/error.log warn;
+            events { worker_connections 256; }
+            http {
+                access_log off;
+                client_body_temp_path {{path}}/body; proxy_temp_path {{path}}/proxy; fastcgi_temp_path {{path}}/f;
+                uwsgi_temp_path {{path}}/u; scgi_temp_path {{path}}/s;
+                client_max_body_size 100m;
+                upstream waitress { server {{upstream}}; keepalive 4; }
+                server {
+                    listen {{endPoint}};
+                    location / {
+                        proxy_pass http://waitress;
+                        proxy_http_version 1.1;
+                        proxy_set_header Connection "";
+                        proxy_set_header Host $http_host;
+                        proxy_set_header X-Forwarded-For $remote_addr;
+                        proxy_set_header X-Forwarded-Proto https;
+                        proxy_request_buffering off;
+                        proxy_buffering off;
+                    }
+                }
+            }
+            """);
+        var start = new ProcessStartInfo(Find()) { RedirectStandardError = true };
+        foreach (var argument in new[] { "-p", path, "-c", configuration, "-e", folder.File("error.log") })
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        var nginx = new Nginx(Process.Start(start)!, folder, endPoint);
+        await Deadline.Until(nginx.AnswersAsync, "nginx listens: " + folder.File("error.log"));
+        return nginx;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _process.Kill();
+        await _process.WaitForExitAsync().Within("nginx ends");
+        _process.Dispose();
+        _folder.Dispose();
+    }
+
+    private static string Find() =>
+        Array.Find(["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/bin/nginx", "/opt/homebrew/bin/nginx"], File.Exists)
+        ?? throw new InvalidOperationException("nginx is not installed; on Debian: apt-get install nginx-light");
+
+    private static IPEndPoint FreePort()
+    {
+        using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        probe.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return (IPEndPoint)probe.LocalEndPoint!;
+    }
+
+    private async Task<bool> AnswersAsync()
+    {
+        Assert.False(_process.HasExited, "nginx ended at once");
+        try
+        {
+            using var client = await RawClient.ConnectAsync(EndPoint);
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,8 @@
+"""Fails when it is imported."""
+
+
+def fail():
+    raise LookupError("no such treasure")
+
+
+fail()
