@@ -13,10 +13,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from socket import socket
+    from typing import Any
 
 # SIGBREAK is Ctrl-Break, the one console signal a Windows service manager can send to a process group.
 NAMES = ("SIGINT", "SIGTERM", "SIGBREAK")
 DEFAULTS = (signal.SIG_DFL, signal.default_int_handler)
+
+# The handlers of ours that are in force in this process, with what each replaced; one server at most runs in the main thread
+# at a time, and the handlers of one that runs inside another's are never installed.
+_installed: dict[int, tuple[Any, Any]] = {}
+_wakeup_claimed = False
+# The signal masks of threads that are about to fork.
+_masks: dict[int, set[int]] = {}
 
 
 @contextmanager
@@ -25,7 +33,7 @@ def stop_signals(stop: Callable[[str], None], wake: socket) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    ours = {}
+    global _wakeup_claimed
     received = 0
 
     def handle(number: int, frame: object) -> None:
@@ -48,16 +56,51 @@ def stop_signals(stop: Callable[[str], None], wake: socket) -> Iterator[None]:
                     signal.signal(number, handle)
                 except ValueError:  # the "main thread" of a sub-interpreter
                     break
-                ours[number] = previous
-        previous_wake = _claim_wakeup(wake) if ours else None
+                _installed[number] = handle, previous
+        previous_wake = _claim_wakeup(wake) if _installed else None
+        _wakeup_claimed = previous_wake is not None
         yield
     finally:
         if previous_wake is not None:
             signal.set_wakeup_fd(previous_wake)
-        for number, previous in ours.items():
-            # An app may have installed its own handler meanwhile: then that one stays.
-            if signal.getsignal(number) is handle:
-                signal.signal(number, previous)
+        _wakeup_claimed = False
+        _put_back()
+
+
+def hold_for_fork() -> None:
+    """Keep the signals with handlers of ours away from this thread while it forks.
+
+    One that hit the child before leave_in_child() would be taken by our handler there and be lost, since a new child forgets
+    what its parent had pending: multiprocessing's terminate() would leave a child of a moment's age alive, and wait for it.
+    """
+    if _installed:
+        _masks[threading.get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, _installed)
+
+
+def release_after_fork() -> None:
+    """In the parent, and in the child at the end of leave_in_child()."""
+    mask = _masks.pop(threading.get_ident(), None)
+    if mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def leave_in_child() -> None:
+    """A forked child has no server to stop: there the signals mean again what they meant before the server ran, and the
+    wake-up bytes of its own signals must not go to the parent. Python has made the forking thread the main one before."""
+    global _wakeup_claimed
+    if _wakeup_claimed:
+        _wakeup_claimed = False
+        signal.set_wakeup_fd(-1)
+    _put_back()
+    release_after_fork()
+
+
+def _put_back() -> None:
+    while _installed:
+        number, (handle, previous) = _installed.popitem()
+        # An app may have installed its own handler meanwhile: then that one stays.
+        if signal.getsignal(number) is handle:
+            signal.signal(number, previous)
 
 
 def _claim_wakeup(wake: socket) -> int | None:

@@ -16,8 +16,7 @@ import threading
 import time
 import warnings
 
-from waitress import _sockets
-from waitress._signals import stop_signals
+from waitress import _signals, _sockets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,6 +66,7 @@ class Server:
         except BaseException:
             self._close_wake()
             raise
+        self._descriptors = [(number, os.fstat(number).st_ino) for number in self._engine.descriptors] if os.name != "nt" else []
         self.effective_listen = [(str(host), str(port)) for host, port in self._engine.listen]
         """Every address in force, as (host, port) strings; a Unix socket is ("unix", path)."""
         self.effective_host, self.effective_port = self.effective_listen[0]
@@ -109,7 +109,7 @@ class Server:
         _running.add(self)
         workers: list[threading.Thread] = []
         try:
-            with stop_signals(self._stop_by_signal, self._wake_engine):
+            with _signals.stop_signals(self._stop_by_signal, self._wake_engine):
                 try:
                     self._start(workers)
                     self._wait_until_ended()
@@ -192,6 +192,16 @@ class Server:
             self._close_wake()
             self._finished.set()
 
+    def _close_listeners_in_child(self) -> None:
+        # A child that outlives its parent would hold the port, and clients would connect to a backlog that nobody empties. A
+        # number may have been given to another file since the server began to stop: a socket's inode is its own for life.
+        for number, inode in self._descriptors:
+            try:
+                if os.fstat(number).st_ino == inode:
+                    os.close(number)
+            except OSError:
+                pass
+
     def _close_wake(self) -> None:
         self._wake.close()
         self._wake_engine.close()
@@ -239,7 +249,18 @@ def _stop_at_exit() -> None:
             server._finished.wait(max(0.0, deadline - time.monotonic()))
 
 
+def _leave_servers_in_child() -> None:
+    """A child of fork() has no engine threads: it must not wait for its parent's servers when it exits, nor keep their ports."""
+    _signals.leave_in_child()
+    for server in _running:
+        server._close_listeners_in_child()
+    _running.clear()
+
+
 atexit.register(_stop_at_exit)
 if hasattr(os, "register_at_fork"):
-    # A child of fork() has no engine threads: it must not wait for its parent's servers when it exits.
-    os.register_at_fork(after_in_child=_running.clear)
+    os.register_at_fork(
+        before=_signals.hold_for_fork,
+        after_in_parent=_signals.release_after_fork,
+        after_in_child=_leave_servers_in_child,
+    )

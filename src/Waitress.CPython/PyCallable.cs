@@ -42,6 +42,8 @@ internal abstract unsafe class PyCallable
     {
         try
         {
+            if (Fork.InChild)
+                return Fork.Refuse().Release();
             var callable = (PyCallable)GCHandle.FromIntPtr(*(nint*)(self + HandleAt)).Target!;
             return callable.Call(new PyArguments(arguments, count, names)).Release();
         }
@@ -58,7 +60,9 @@ internal abstract unsafe class PyCallable
         try
         {
             var handle = *(nint*)(self + HandleAt);
-            if (handle != 0)
+
+            // In a forked child the table of handles may be locked by a thread that does not exist there.
+            if (handle != 0 && !Fork.InChild)
                 GCHandle.FromIntPtr(handle).Free();
             var type = new PyRef(Singletons.TypeOf(new PyRef(self)));
             ((delegate* unmanaged[Cdecl]<nint, void>)Api.PyType_GetSlot(type, HeapType.Free))(self);

@@ -48,14 +48,14 @@ internal static unsafe class PyObjects
     public static PyNew Call(PyRef callable)
     {
         var cells = stackalloc nint[1];
-        return Api.PyObject_Vectorcall(callable, cells + 1, ArgumentsOffset, default);
+        return Returned(Api.PyObject_Vectorcall(callable, cells + 1, ArgumentsOffset, default));
     }
 
     public static PyNew Call(PyRef callable, PyRef first)
     {
         var cells = stackalloc nint[2];
         cells[1] = first.Pointer;
-        return Api.PyObject_Vectorcall(callable, cells + 1, 1 | ArgumentsOffset, default);
+        return Returned(Api.PyObject_Vectorcall(callable, cells + 1, 1 | ArgumentsOffset, default));
     }
 
     public static PyNew Call(PyRef callable, PyRef first, PyRef second)
@@ -63,13 +63,20 @@ internal static unsafe class PyObjects
         var cells = stackalloc nint[3];
         cells[1] = first.Pointer;
         cells[2] = second.Pointer;
-        return Api.PyObject_Vectorcall(callable, cells + 1, 2 | ArgumentsOffset, default);
+        return Returned(Api.PyObject_Vectorcall(callable, cells + 1, 2 | ArgumentsOffset, default));
     }
 
-    public static PyNew Iterate(PyRef iterable) => Api.PyObject_GetIter(iterable);
+    public static PyNew Iterate(PyRef iterable) => Returned(Api.PyObject_GetIter(iterable));
 
     /// <summary>The next item, or null: then <see cref="PythonError.IsSet"/> tells the end from a failure.</summary>
-    public static PyNew Next(PyRef iterator) => Api.PyIter_Next(iterator);
+    public static PyNew Next(PyRef iterator) => Returned(Api.PyIter_Next(iterator));
+
+    // Where code of the app comes back from, which may have forked.
+    private static PyNew Returned(PyNew result)
+    {
+        Fork.EndIfChild();
+        return result;
+    }
 
     /// <summary>len(value), or -1 when it has none; the error is dropped.</summary>
     public static long LengthOrMinusOne(PyRef value)

@@ -10,7 +10,12 @@ internal ref struct PythonThread
     private nint state;
 
     /// <summary>Gives the GIL up; the caller holds no PyRef from here on.</summary>
-    public static unsafe PythonThread Detach() => new() { state = Api.PyEval_SaveThread() };
+    public static unsafe PythonThread Detach()
+    {
+        // Whoever detaches is about to wait or to send, which only the parent of a fork may do.
+        Fork.EndIfChild();
+        return new() { state = Api.PyEval_SaveThread() };
+    }
 
     /// <summary>Waits for the GIL.</summary>
     public unsafe void Attach()
@@ -19,7 +24,11 @@ internal ref struct PythonThread
         state = 0;
     }
 
-    public unsafe void DetachAgain() => state = Api.PyEval_SaveThread();
+    public unsafe void DetachAgain()
+    {
+        Fork.EndIfChild();
+        state = Api.PyEval_SaveThread();
+    }
 
     /// <summary>Attached again at the end, however the block was left.</summary>
     public void Dispose()

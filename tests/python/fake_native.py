@@ -17,6 +17,7 @@ class FakeEngine:
         self.app, self.wake_fd, self.environ = app, wake_fd, environ
         self.listen = [("127.0.0.1", "8080"), ("::1", "8080")]
         self.urls = ["http://127.0.0.1:8080", "http://[::1]:8080"]
+        self.descriptors: list[int] = []
         self.threads = 3
         self.calls: list[str] = []
         self.worker_threads: list[threading.Thread] = []

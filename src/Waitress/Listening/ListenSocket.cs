@@ -27,6 +27,9 @@ internal sealed class ListenSocket(Socket socket, UnixSocketFile? file = null) :
     /// <summary>What follows "Serving on": <c>http://host:port</c>, IPv6 in brackets, or <c>http://unix:/path</c>.</summary>
     public string Url => IsUnix || socket.AddressFamily != AddressFamily.InterNetworkV6 ? $"http://{Host}:{Port}" : $"http://[{Host}]:{Port}";
 
+    /// <summary>Its number in this process, for a forked child that closes its copy; on Windows a handle.</summary>
+    public long Descriptor => socket.SafeHandle.DangerousGetHandle();
+
     /// <inheritdoc/>
     public void Dispose()
     {

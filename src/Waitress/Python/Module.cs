@@ -21,12 +21,31 @@ internal static class Module
         Add(module, interpreter, "command_line"u8, new Function("command_line", 1, ParseCommandLine));
         Add(module, interpreter, "help_text"u8, new Function("help_text", 2, HelpText));
         Add(module, interpreter, "configure"u8, new Function("configure", 5, arguments => Configure(arguments, interpreter)));
+        if (!OperatingSystem.IsWindows())
+            AddForkHooks(module, interpreter);
     }
 
     /// <summary>What the build is: version, framework, compiler, platform.</summary>
     public static string Build { get; } =
         $"{typeof(Module).Assembly.GetName().Version?.ToString(3)}, {RuntimeInformation.FrameworkDescription}"
         + $"{(System.Runtime.CompilerServices.RuntimeFeature.IsDynamicCodeSupported ? "" : " NativeAOT")}, {RuntimeInformation.RuntimeIdentifier}";
+
+    // Here and not in the package's own start: the hooks are needed exactly from the moment on at which .NET runs.
+    private static void AddForkHooks(PyRef module, Interpreter interpreter)
+    {
+        Add(module, interpreter, "before_fork"u8, Hook("before_fork", Fork.Before));
+        Add(module, interpreter, "after_fork_in_parent"u8, Hook("after_fork_in_parent", Fork.AfterInParent));
+        Add(module, interpreter, "after_fork_in_child"u8, Hook("after_fork_in_child", Fork.AfterInChild));
+        using var hooks = PyObjects.Import("waitress._fork"u8).OrThrow();
+        using var install = PyObjects.GetAttribute(hooks, "install"u8).OrThrow();
+        PyObjects.Call(install, module).OrThrow().Dispose();
+
+        static Function Hook(string name, Action action) => new(name, 0, _ =>
+        {
+            action();
+            return Singletons.NewNone();
+        });
+    }
 
     private static PyNew ParseCommandLine(PyArguments arguments)
     {
