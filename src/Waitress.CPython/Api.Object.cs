@@ -12,8 +12,12 @@ internal static unsafe partial class Api
         (delegate* unmanaged[Cdecl]<PyRef, PyRef, PyNew>)Export();
     public static readonly delegate* unmanaged[Cdecl]<PyRef, byte*, PyRef, int> PyObject_SetAttrString =
         (delegate* unmanaged[Cdecl]<PyRef, byte*, PyRef, int>)Export();
+
+    /// <summary>
+    /// In 3.10 an inline function of the headers, not exported; its sibling with a dict of keyword arguments is, and is the same without any.
+    /// </summary>
     public static readonly delegate* unmanaged[Cdecl]<PyRef, nint*, nint, PyRef, PyNew> PyObject_Vectorcall =
-        (delegate* unmanaged[Cdecl]<PyRef, nint*, nint, PyRef, PyNew>)Export();
+        (delegate* unmanaged[Cdecl]<PyRef, nint*, nint, PyRef, PyNew>)(Optional() is var found and not 0 ? found : Export("PyObject_VectorcallDict"));
     public static readonly delegate* unmanaged[Cdecl]<PyRef, nint> PyObject_Size = (delegate* unmanaged[Cdecl]<PyRef, nint>)Export();
     public static readonly delegate* unmanaged[Cdecl]<PyRef, int> PyObject_IsTrue = (delegate* unmanaged[Cdecl]<PyRef, int>)Export();
     public static readonly delegate* unmanaged[Cdecl]<PyRef, PyRef, int> PyObject_IsInstance =
