@@ -31,6 +31,7 @@ internal sealed class Server : IDisposable
     private readonly KestrelServer kestrel;
     private readonly CancellationTokenSource atOnce = new();
     private int nextWorker;
+    private int users = 1; // This server until it is disposed, and each thread inside Work.
     private int stopping;
     private bool started;
 
@@ -80,7 +81,18 @@ internal sealed class Server : IDisposable
     }
 
     /// <summary>The body of one Python worker thread: serves until the server has ended.</summary>
-    public void Work() => workers[Interlocked.Increment(ref nextWorker) - 1].Run();
+    public void Work()
+    {
+        Interlocked.Increment(ref users);
+        try
+        {
+            workers[Interlocked.Increment(ref nextWorker) - 1].Run();
+        }
+        finally
+        {
+            Leave();
+        }
+    }
 
     /// <summary>
     /// Stops accepting, lets requests in flight end for up to graceful_timeout, closes the connections, sends the workers home.
@@ -94,18 +106,26 @@ internal sealed class Server : IDisposable
             _ = Task.Run(StopAsync);
     }
 
-    /// <summary>Releases what is left. Called attached, after every worker has returned.</summary>
+    /// <summary>Releases what is left, except what a worker still uses that is stuck in the app. Called attached.</summary>
     public void Dispose()
     {
         foreach (var socket in sockets)
             socket.Dispose();
         kestrel.Dispose();
         listeners.Dispose();
+        watcher.Dispose();
+        atOnce.Dispose();
+        Leave();
+    }
+
+    // Attached. A worker that comes back from the app after all, when the server is long closed, needs its Python objects till the end.
+    private void Leave()
+    {
+        if (Interlocked.Decrement(ref users) > 0)
+            return;
         foreach (var worker in workers)
             worker.Dispose();
-        watcher.Dispose();
         app.Dispose();
-        atOnce.Dispose();
     }
 
     private async Task StopAsync()
