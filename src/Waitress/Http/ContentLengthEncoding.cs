@@ -1,0 +1,47 @@
+using System.Text;
+
+namespace Waitress.Http;
+
+/// <summary>
+/// How the bytes of a <c>Content-Length</c> become characters: digits as they are, anything else not at all. Kestrel parses the
+/// decoded text as a .NET number, which may have a sign and blanks; RFC 9110 section 8.6 wants digits alone, and servers that differ
+/// about <c>+1</c> have been played against each other (CVE-2022-24761).
+/// </summary>
+internal sealed class ContentLengthEncoding : Encoding
+{
+    public static readonly ContentLengthEncoding Instance = new();
+
+    /// <inheritdoc/>
+    public override int GetByteCount(char[] chars, int index, int count) => count;
+
+    /// <inheritdoc/>
+    public override int GetBytes(char[] chars, int charIndex, int charCount, byte[] bytes, int byteIndex) =>
+        Latin1.GetBytes(chars, charIndex, charCount, bytes, byteIndex);
+
+    /// <inheritdoc/>
+    public override int GetCharCount(byte[] bytes, int index, int count) => count;
+
+    /// <inheritdoc/>
+    public override int GetChars(byte[] bytes, int byteIndex, int byteCount, char[] chars, int charIndex) =>
+        GetChars(bytes.AsSpan(byteIndex, byteCount), chars.AsSpan(charIndex));
+
+    /// <inheritdoc/>
+    public override int GetChars(ReadOnlySpan<byte> bytes, Span<char> chars)
+    {
+        var count = Latin1.GetChars(bytes, chars);
+        for (var i = 0; i < count; i++)
+        {
+            // A letter can't be part of a number, so Kestrel answers 400; throwing would name the encoding as the culprit.
+            if (!char.IsAsciiDigit(chars[i]))
+                chars[i] = 'x';
+        }
+
+        return count;
+    }
+
+    /// <inheritdoc/>
+    public override int GetMaxByteCount(int charCount) => charCount;
+
+    /// <inheritdoc/>
+    public override int GetMaxCharCount(int byteCount) => byteCount;
+}

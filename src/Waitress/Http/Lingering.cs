@@ -1,0 +1,36 @@
+using System.IO.Pipelines;
+using System.Net.Sockets;
+
+namespace Waitress.Http;
+
+/// <summary>
+/// Reads on for a moment after a refusal while the client is still sending. A socket that is closed with unread bytes resets the
+/// connection, and a reset can destroy the answer before the client has read it (RFC 9112 section 9.6).
+/// </summary>
+internal static class Lingering
+{
+    private static readonly TimeSpan s_longest = TimeSpan.FromSeconds(2);
+
+    // A client that has paused for this long has sent what it had under way.
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Discards input until it ends, pauses, or has lasted two seconds. At once when nothing is waiting.</summary>
+    public static async Task DrainAsync(PipeReader input, Socket? socket, TimeProvider clock)
+    {
+        var start = clock.GetTimestamp();
+        try
+        {
+            while (socket is { Available: > 0 } && clock.GetElapsedTime(start) < s_longest)
+            {
+                var read = await input.ReadAsync().AsTask().WaitAsync(s_pause, clock);
+                input.AdvanceTo(read.Buffer.End);
+                if (read.IsCompleted)
+                    return;
+            }
+        }
+        catch (Exception e) when (e is TimeoutException or IOException or InvalidOperationException or SocketException or ObjectDisposedException)
+        {
+            // Paused, gone, or closed by Kestrel: nothing left to wait for.
+        }
+    }
+}

@@ -1,0 +1,133 @@
+// The wire of one connection, between the socket and Kestrel.
+// Receives every byte that Kestrel reads and writes; hands them on. Promises: a chunked body that breaks RFC 9112 is cut at the
+// first violation; a request that Kestrel refuses gets a text, and a report for the log; a request that is on its way when the
+// server stops still arrives. In an exchange that is not chunked it costs a forwarded call per call.
+// Runs on whatever thread Kestrel works the connection on, one at a time; only the stop comes from another thread.
+using System.IO.Pipelines;
+using System.Net;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Waitress.Guards;
+
+namespace Waitress.Http;
+
+/// <summary>A request that was refused before an application could see it, for the log.</summary>
+/// <param name="Remote">The peer.</param>
+/// <param name="Status">The status that it got.</param>
+/// <param name="Reason">Kestrel's words; they quote the input with control characters escaped.</param>
+internal sealed record RefusedRequest(EndPoint? Remote, int Status, string Reason);
+
+/// <summary>What all wires of a server share.</summary>
+/// <param name="Ident">The <c>ident</c> setting.</param>
+/// <param name="Clock">For <c>Date</c> and the waits.</param>
+/// <param name="Log">Where Kestrel's reasons arrive.</param>
+/// <param name="Refused">Told of each refused request, on the connection's thread.</param>
+internal sealed record WireOptions(string? Ident, TimeProvider Clock, KestrelLog Log, Action<RefusedRequest>? Refused = null);
+
+/// <summary>
+/// Wraps the transport of a connection. The application finds it as a connection feature
+/// (<c>features.Get&lt;WireGuard&gt;()</c>) and tells it when an exchange starts and ends.
+/// </summary>
+internal sealed class WireGuard : IDuplexPipe, IConnectionLifetimeNotificationFeature
+{
+    // A stop finds connections whose request is under way: one that has sent nothing yet is most likely new, and gets a second; one
+    // that has been served gets what a request already on the machine needs to reach us.
+    private static readonly TimeSpan s_graceForNew = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_graceForIdle = TimeSpan.FromMilliseconds(50);
+
+    private readonly ConnectionContext _connection;
+    private readonly WireOptions _options;
+    private readonly IConnectionLifetimeNotificationFeature _notification;
+    private readonly WireReader _reader;
+    private readonly WireWriter _writer;
+    private CancellationTokenSource? _lateStop;
+
+    private WireGuard(ConnectionContext connection, WireOptions options, IConnectionLifetimeNotificationFeature notification)
+    {
+        _connection = connection;
+        _options = options;
+        _notification = notification;
+        _reader = new WireReader(connection.Transport.Input, this);
+        _writer = new WireWriter(connection.Transport.Output, this);
+    }
+
+    /// <summary>The first violation of the chunked body being read, or null. Final once the body has been read to its end.</summary>
+    public Refusal? ChunkError => _reader.ChunkError;
+
+    /// <summary>Whether an application has the request.</summary>
+    public bool InExchange { get; private set; }
+
+    PipeReader IDuplexPipe.Input => _reader;
+
+    PipeWriter IDuplexPipe.Output => _writer;
+
+    /// <summary>Grace that a stop gives this connection for a request that is on its way.</summary>
+    internal TimeSpan GraceBeforeClose => _reader.HasRead ? s_graceForIdle : s_graceForNew;
+
+    internal TimeProvider Clock => _options.Clock;
+
+    // Kestrel asks once, when it starts on the connection, and would serve nothing at all if the stop came before that. Such a
+    // connection is told of the stop with its first read instead: it is served one request, with Connection: close.
+    CancellationToken IConnectionLifetimeNotificationFeature.ConnectionClosedRequested
+    {
+        get
+        {
+            var requested = _notification.ConnectionClosedRequested;
+            if (!requested.IsCancellationRequested)
+                return requested;
+            _lateStop ??= new CancellationTokenSource();
+            return _lateStop.Token;
+        }
+
+        set => _notification.ConnectionClosedRequested = value;
+    }
+
+    void IConnectionLifetimeNotificationFeature.RequestClose() => _notification.RequestClose();
+
+    /// <summary>Puts a wire around every connection of an endpoint.</summary>
+    public static void Use(ListenOptions endPoint, WireOptions options) =>
+        endPoint.Use(next => connection => RunAsync(connection, next, options));
+
+    /// <summary>An application has got a request: first thing in <c>CreateContext</c>.</summary>
+    public void ExchangeStarted() => InExchange = true;
+
+    /// <summary>The application is done with it, response included: last thing in <c>DisposeContext</c>.</summary>
+    public void ExchangeEnded() => InExchange = false;
+
+    /// <summary>The request's body is chunked: in <c>CreateContext</c>, before anything is read from the body.</summary>
+    public void BeginChunkedBody() => _reader.BeginChunkedBody();
+
+    internal void OnFirstRead() => _lateStop?.Cancel();
+
+    /// <summary>Reports a refusal and makes the answer to it.</summary>
+    internal byte[] Refuse(Refusal refusal)
+    {
+        var reason = _options.Log.TakeReason(_connection.ConnectionId) ?? refusal.Detail;
+        _options.Refused?.Invoke(new RefusedRequest(_connection.RemoteEndPoint, refusal.Status, reason));
+        return RefusalText.Answer(refusal, _options.Ident, _options.Clock.GetUtcNow());
+    }
+
+    private static async Task RunAsync(ConnectionContext connection, ConnectionDelegate next, WireOptions options)
+    {
+        var transport = connection.Transport;
+        var notification = connection.Features.Get<IConnectionLifetimeNotificationFeature>()!;
+        var wire = new WireGuard(connection, options, notification);
+        connection.Transport = wire;
+        connection.Features.Set(wire);
+        connection.Features.Set<IConnectionLifetimeNotificationFeature>(wire);
+        try
+        {
+            await next(connection);
+            if (wire._writer.Refused is not null)
+                await Lingering.DrainAsync(transport.Input, connection.Features.Get<IConnectionSocketFeature>()?.Socket, options.Clock);
+        }
+        finally
+        {
+            connection.Transport = transport;
+            connection.Features.Set(notification);
+            options.Log.TakeReason(connection.ConnectionId);
+            wire._lateStop?.Dispose();
+        }
+    }
+}

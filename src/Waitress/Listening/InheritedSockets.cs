@@ -1,0 +1,68 @@
+using System.Globalization;
+using System.Net.Sockets;
+
+namespace Waitress.Listening;
+
+/// <summary>Sockets that somebody else bound: the caller of <c>serve(sockets=…)</c>, or systemd before it started this process.</summary>
+internal static class InheritedSockets
+{
+    // sd_listen_fds(3): descriptors are passed from 3 on.
+    private const long FirstDescriptor = 3;
+
+    // Far above any unit file; keeps a nonsense count from becoming a list.
+    private const int MostDescriptors = 1024;
+
+    /// <summary>
+    /// The descriptors of systemd's socket activation (<c>LISTEN_PID</c>, <c>LISTEN_FDS</c>; sd_listen_fds(3)). Empty when the
+    /// variables are missing, malformed, or meant for another process.
+    /// </summary>
+    public static IReadOnlyList<long> FromSystemd(IReadOnlyDictionary<string, string> environment, int processId)
+    {
+        if (!Number("LISTEN_PID", out var pid) || pid != processId || !Number("LISTEN_FDS", out var count) || count > MostDescriptors)
+            return [];
+        return [.. Enumerable.Range(0, count).Select(i => FirstDescriptor + i)];
+
+        bool Number(string name, out int value)
+        {
+            value = 0;
+            return environment.TryGetValue(name, out var text) &&
+                int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value);
+        }
+    }
+
+    /// <summary>
+    /// Takes a bound descriptor (on Windows: handle) over and listens on it; it is closed with the result, or here on an error.
+    /// A caller that keeps its own socket hands in a duplicate: sharing one descriptor can't work, since .NET leaves it in the
+    /// event queue when it is told not to close it, and a second server on the same descriptor would fail.
+    /// Null with the reason in <paramref name="error"/> when it is not a bound TCP or unix stream socket.
+    /// </summary>
+    public static ListenSocket? Adopt(long descriptor, int backlog, out string? error)
+    {
+        Socket? socket = null;
+        try
+        {
+            socket = new Socket(new SafeSocketHandle((nint)descriptor, ownsHandle: true));
+            error = socket.SocketType != SocketType.Stream ? "it is not a stream socket"
+                : socket.AddressFamily is not (AddressFamily.InterNetwork or AddressFamily.InterNetworkV6 or AddressFamily.Unix)
+                    ? "it is neither TCP nor a unix socket"
+                : socket.LocalEndPoint is null ? "it is not bound"
+                : null;
+            if (error is null)
+            {
+                socket.Listen(backlog);
+                return new ListenSocket(socket);
+            }
+        }
+        catch (SocketException e)
+        {
+            error = e.SocketErrorCode == SocketError.NotSocket ? "it is not a socket" : BindError.Describe(e);
+        }
+        catch (ArgumentException)
+        {
+            error = "it is not a descriptor";
+        }
+
+        socket?.Dispose();
+        return null;
+    }
+}

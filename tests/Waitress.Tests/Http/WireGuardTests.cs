@@ -1,0 +1,256 @@
+using System.Text;
+using Waitress.Configuration;
+
+namespace Waitress.Tests.Http;
+
+public sealed class WireGuardTests
+{
+    private const string Host = "Host: h\r\n";
+
+    public static TheoryData<string, int> Malformed => new()
+    {
+        // The request line (waitress.md 2.1, 7).
+        { $"GET  / HTTP/1.1\r\n{Host}\r\n", 400 },
+        { $"GET\t/\tHTTP/1.1\r\n{Host}\r\n", 400 },
+        { $"GET / x HTTP/1.1\r\n{Host}\r\n", 400 },
+        { $"GET / HTTP/1.1 \r\n{Host}\r\n", 400 },
+        { $" GET / HTTP/1.1\r\n{Host}\r\n", 400 },
+        { $"GET / http/1.1\r\n{Host}\r\n", 505 },
+        { $"GET / HTTP/1.1.1\r\n{Host}\r\n", 400 },
+        { $"GET / HTTP/1.2\r\n{Host}\r\n", 505 },
+        { $"GET / HTTP/2.0\r\n{Host}\r\n", 505 },
+        { "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505 },
+        { "GET /\r\n\r\n", 400 },
+        { "GET\r\n\r\n", 400 },
+        { $"GET / HTTP/1.1\n{Host}\r\n", 400 },
+        { $"GET /\nx HTTP/1.1\r\n{Host}\r\n", 400 },
+        { $"GET /\rx HTTP/1.1\r\n{Host}\r\n", 400 },
+        { $"GET /\u00e9 HTTP/1.1\r\n{Host}\r\n", 400 },
+        { $"GET /\0 HTTP/1.1\r\n{Host}\r\n", 400 },
+        { $"GET foo HTTP/1.1\r\n{Host}\r\n", 400 },
+        { $"GET ?a=b HTTP/1.1\r\n{Host}\r\n", 400 },
+        { $"GET * HTTP/1.1\r\n{Host}\r\n", 400 },
+        { $"GET http://[foo/ HTTP/1.1\r\n{Host}\r\n", 400 },
+        { $"CONNECT h:81 HTTP/1.1\r\n{Host}\r\n", 400 },
+        { $"G(T / HTTP/1.1\r\n{Host}\r\n", 400 },
+        // Header fields (2.2).
+        { "GET / HTTP/1.1\r\nHost: h\n\r\n", 400 },
+        { $"GET / HTTP/1.1\r\n{Host}X: a\nY: b\r\n\r\n", 400 },
+        { $"GET / HTTP/1.1\r\n{Host}X: a\rY: b\r\n\r\n", 400 },
+        { $"GET / HTTP/1.1\r\n{Host}X\r\n\r\n", 400 },
+        { $"GET / HTTP/1.1\r\n{Host}X : a\r\n\r\n", 400 },
+        { $"GET / HTTP/1.1\r\n{Host}: a\r\n\r\n", 400 },
+        { $"GET / HTTP/1.1\r\n{Host}X: a\0b\r\n\r\n", 400 },
+        { $"GET / HTTP/1.1\r\n{Host}X: a\r\n  b\r\n\r\n", 400 },
+        { $"GET / HTTP/1.1\r\n X: a\r\n{Host}\r\n", 400 },
+        { "GET / HTTP/1.1\r\n\r\n", 400 },
+        { "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400 },
+        { "GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400 },
+        { "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", 400 },
+        // Framing (2.3, 6).
+        { $"POST / HTTP/1.1\r\n{Host}Content-Length: +1\r\n\r\nx", 400 },
+        { $"POST / HTTP/1.1\r\n{Host}Content-Length: -1\r\n\r\nx", 400 },
+        { $"POST / HTTP/1.1\r\n{Host}Content-Length: 1_0\r\n\r\nx", 400 },
+        { $"POST / HTTP/1.1\r\n{Host}Content-Length: 1 0\r\n\r\nx", 400 },
+        { $"POST / HTTP/1.1\r\n{Host}Content-Length: 1, 1\r\n\r\nx", 400 },
+        { $"POST / HTTP/1.1\r\n{Host}Content-Length: 0x1\r\n\r\nx", 400 },
+        { $"POST / HTTP/1.1\r\n{Host}Content-Length: \u00a01\r\n\r\nx", 400 },
+        { $"POST / HTTP/1.1\r\n{Host}Content-Length: \u000b1\r\n\r\nx", 400 },
+        { $"POST / HTTP/1.1\r\n{Host}Content-Length: \u00b2\r\n\r\nx", 400 },
+        { $"POST / HTTP/1.1\r\n{Host}Content-Length: 1.0\r\n\r\nx", 400 },
+        { $"POST / HTTP/1.1\r\n{Host}Content-Length:\r\n\r\nx", 400 },
+        { $"POST / HTTP/1.1\r\n{Host}Content-Length: 1\r\nContent-Length: 1\r\n\r\nx", 400 },
+        { $"POST / HTTP/1.1\r\n{Host}Content-Length: 99999999999999999999\r\n\r\nx", 400 },
+        { $"POST / HTTP/1.1\r\n{Host}Content-Length: {new string('9', 5000)}\r\n\r\nx", 400 },
+        { $"POST / HTTP/1.1\r\n{Host}Transfer-Encoding: identity\r\n\r\nx", 400 },
+        { $"POST / HTTP/1.1\r\n{Host}Transfer-Encoding: gzip\r\n\r\nx", 400 },
+    };
+
+    [Theory]
+    [MemberData(nameof(Malformed))]
+    public async Task Request_Malformed_IsRefusedWithTextAndClosed(string request, int status)
+    {
+        // One server for the four ways: what must not depend on the segmentation is the answer.
+        await using var server = await WireServer.StartAsync();
+        foreach (var how in new[] { "whole", "bytes", "lines", "cr|lf" })
+        {
+            using var client = await server.ConnectAsync();
+            await client.SendAsync(Segmentation.Divide(how, Encoding.Latin1.GetBytes(request + "GET /next HTTP/1.1\r\nHost: h\r\n\r\n")));
+            AssertRefused(await client.ReadToEndAsync(), status);
+        }
+
+        Assert.Empty(server.Served);
+        Assert.All(server.Refused, refused => Assert.Equal(status, refused.Status));
+        Assert.Equal(4, server.Refused.Count);
+        Assert.All(server.Refused, refused => Assert.NotEmpty(refused.Reason));
+        Assert.Empty(server.Reports);
+    }
+
+    [Fact]
+    public async Task Refusal_IdentAbsent_NamesNoServer()
+    {
+        await using var server = await WireServer.StartAsync(new Settings { Listen = ["127.0.0.1:0"], Ident = null });
+        using var client = await server.ConnectAsync();
+        await client.SendAsync("nonsense\r\n\r\n");
+        var answer = await client.ReadToEndAsync();
+        Assert.DoesNotContain("Server:", answer, StringComparison.Ordinal);
+        Assert.EndsWith("(generated by server)", answer, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task RequestLine_AtLimit_Is414()
+    {
+        await using var server = await WireServer.StartAsync(new Settings { Listen = ["127.0.0.1:0"], MaxRequestHeaderSize = 1000 });
+        using var client = await server.ConnectAsync();
+        await client.SendAsync($"GET /{new string('a', 1000)} HTTP/1.1\r\nHost: h\r\n\r\n");
+        AssertRefused(await client.ReadToEndAsync(), 414);
+    }
+
+    [Theory]
+    [InlineData(262_143, 200)]
+    [InlineData(262_144, 431)]
+    public async Task Head_AroundLimit_IsRefusedFromTheLimitOn(int size, int status)
+    {
+        await using var server = await WireServer.StartAsync();
+        using var client = await server.ConnectAsync();
+        // The shortest line, so that Kestrel's limit on the fields alone coincides with Waitress's on the whole head.
+        const string start = "A / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nX: ";
+        var head = start + new string('a', size - start.Length - 4) + "\r\n\r\n";
+        Assert.Equal(size, head.Length);
+        await client.SendAsync(head);
+        var answer = await client.ReadToEndAsync();
+        if (status == 200)
+            Assert.StartsWith("HTTP/1.1 200 ", answer, StringComparison.Ordinal);
+        else
+            AssertRefused(answer, status);
+    }
+
+    [Fact]
+    public async Task Head_StillBeingSentWhenRefused_ClientReadsTheAnswer()
+    {
+        await using var server = await WireServer.StartAsync(new Settings { Listen = ["127.0.0.1:0"], MaxRequestHeaderSize = 1000 });
+        using var client = await server.ConnectAsync();
+        await client.SendAsync("GET / HTTP/1.1\r\nX: " + new string('a', 4_000_000));
+        AssertRefused(await client.ReadToEndAsync(), 431);
+    }
+
+    [Fact]
+    public async Task Connection_ClosedBeforeAnyByte_IsNoEntry()
+    {
+        await using var server = await WireServer.StartAsync();
+        using (var client = await server.ConnectAsync())
+        {
+            client.Socket.Shutdown(System.Net.Sockets.SocketShutdown.Send);
+            Assert.Equal("", await client.ReadToEndAsync());
+        }
+
+        using (var client = await server.ConnectAsync())
+        {
+            await client.SendAsync("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+            await client.ReadUntilAsync("GET / ");
+            client.Socket.Shutdown(System.Net.Sockets.SocketShutdown.Send);
+            Assert.Equal("", await client.ReadToEndAsync());
+        }
+
+        Assert.Empty(server.Refused);
+        Assert.Empty(server.Reports);
+    }
+
+    [Theory]
+    [MemberData(nameof(Segmentation.Names), MemberType = typeof(Segmentation))]
+    public async Task Requests_Pipelined_AreAnsweredInOrder(string how)
+    {
+        await using var server = await WireServer.StartAsync();
+        using var client = await server.ConnectAsync();
+        var requests = "GET /1 HTTP/1.1\r\nHost: h\r\n\r\n" +
+            "POST /2 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n2\r\nde\r\n0\r\nX: y\r\n\r\n" +
+            "POST /3 HTTP/1.1\r\nHost: h\r\nContent-Length: 002\r\n\r\nfg" +
+            "POST /4 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" +
+            "GET /5 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+        await client.SendAsync(Segmentation.Divide(how, Encoding.Latin1.GetBytes(requests)));
+        var answers = await client.ReadToEndAsync();
+        var bodies = answers.Split("HTTP/1.1 200 OK").Skip(1).Select(answer => answer.Split("\r\n\r\n", 2)[1]);
+        Assert.Equal(["GET /1 ", "POST /2 abcde", "POST /3 fg", "POST /4 ", "GET /5 "], bodies);
+    }
+
+    [Theory]
+    [InlineData("xyz\r\nabc\r\n0\r\n\r\n")]
+    [InlineData("3 \r\nabc\r\n0\r\n\r\n")]
+    [InlineData("0x3\r\nabc\r\n0\r\n\r\n")]
+    [InlineData("+3\r\nabc\r\n0\r\n\r\n")]
+    [InlineData("3\nabc\r\n0\r\n\r\n")]
+    [InlineData("3\n\r\nabc\r\n0\r\n\r\n")]
+    [InlineData("3;\r\nabc\r\n0\r\n\r\n")]
+    [InlineData("3;a=\r\nabc\r\n0\r\n\r\n")]
+    [InlineData("3;a\nb\r\nabc\r\n0\r\n\r\n")]
+    [InlineData("3;a\rb\r\nabc\r\n0\r\n\r\n")]
+    [InlineData("3; a=b\r\nabc\r\n0\r\n\r\n")]
+    [InlineData("3\r\nabcX\r\n0\r\n\r\n")]
+    [InlineData("3\r\nabc\n0\r\n\r\n")]
+    [InlineData("3\r\nabc\r\n\r\n0\r\n\r\n")]
+    [InlineData("3\r\nabc\r\n0\r\nX : y\r\n\r\n")]
+    [InlineData("3\r\nabc\r\n0\r\nX: a\nb\r\n\r\n")]
+    [InlineData("3\r\nabc\r\n0\n\r\n")]
+    [InlineData("3\r\nabc\r\n0\r\n\n")]
+    [InlineData("100000000\r\nabc\r\n0\r\n\r\n")]
+    public async Task ChunkedBody_Malformed_IsRefusedBeforeTheAppAndClosed(string body)
+    {
+        await using var server = await WireServer.StartAsync();
+        foreach (var how in new[] { "whole", "bytes", "lines", "cr|lf" })
+        {
+            using var client = await server.ConnectAsync();
+            await client.SendAsync(Segmentation.Divide(how, Encoding.Latin1.GetBytes(
+                $"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n{body}GET /next HTTP/1.1\r\nHost: h\r\n\r\n")));
+            AssertRefused(await client.ReadToEndAsync(), 400);
+        }
+
+        Assert.Empty(server.Served);
+    }
+
+    [Fact]
+    public async Task AbsoluteForm_OtherHost_TargetWins()
+    {
+        await using var server = await WireServer.StartAsync();
+        using var client = await server.ConnectAsync();
+        await client.SendAsync("GET http://other/x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+        Assert.EndsWith("GET http://other/x ", await client.ReadToEndAsync(), StringComparison.Ordinal);
+        Assert.StartsWith("other", Assert.Single(server.Served).Host.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Header_HighBytes_AreLatin1()
+    {
+        await using var server = await WireServer.StartAsync();
+        using var client = await server.ConnectAsync();
+        await client.SendAsync("GET / HTTP/1.1\r\nHost: h\r\nX: \u00e9\u0085\u00ff\r\nConnection: close\r\n\r\n");
+        Assert.StartsWith("HTTP/1.1 200 ", await client.ReadToEndAsync(), StringComparison.Ordinal);
+        Assert.Equal("\u00e9\u0085\u00ff", Assert.Single(server.Served)["X"].ToString());
+    }
+
+    [Fact]
+    public async Task HeaderValue_RepeatedOnConnection_IsTheSameString()
+    {
+        await using var server = await WireServer.StartAsync();
+        using var client = await server.ConnectAsync();
+        await client.SendAsync("GET / HTTP/1.1\r\nHost: h\r\nUser-Agent: tester\r\n\r\n");
+        await client.ReadUntilAsync("GET / ");
+        await client.SendAsync("GET / HTTP/1.1\r\nHost: h\r\nUser-Agent: tester\r\nConnection: close\r\n\r\n");
+        await client.ReadToEndAsync();
+        Assert.Equal(2, server.AgentInstances.Count);
+        Assert.Same(server.AgentInstances[0], server.AgentInstances[1]);
+    }
+
+    private static void AssertRefused(string answer, int status)
+    {
+        var parts = answer.Split("\r\n\r\n", 2);
+        Assert.Equal(2, parts.Length);
+        var lines = parts[0].Split("\r\n");
+        Assert.StartsWith($"HTTP/1.1 {status} ", lines[0], StringComparison.Ordinal);
+        Assert.Contains("Connection: close", lines);
+        Assert.Contains($"Content-Length: {parts[1].Length}", lines);
+        Assert.Contains("Content-Type: text/plain; charset=utf-8", lines);
+        Assert.Contains(lines, line => line.StartsWith("Date: ", StringComparison.Ordinal));
+        Assert.EndsWith("\r\n\r\n(generated by waitress)", parts[1], StringComparison.Ordinal);
+        Assert.DoesNotContain("HTTP/1.1", parts[1], StringComparison.Ordinal);
+    }
+}
