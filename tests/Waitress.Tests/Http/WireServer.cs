@@ -1,13 +1,11 @@
 using System.Collections.Concurrent;
-using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.Extensions.Logging;
+using BadHttpRequestException = Microsoft.AspNetCore.Http.BadHttpRequestException;
 using Microsoft.Extensions.Options;
 using Waitress.Configuration;
 using Waitress.Guards;
@@ -36,7 +34,7 @@ internal sealed class WireServer : IHttpApplication<IFeatureCollection>, IAsyncD
     public ConnectionGate Gate { get; }
     public ConcurrentBag<RefusedRequest> Refused { get; } = [];
     public ConcurrentBag<string> Reports { get; } = [];
-    public ConcurrentBag<IHeaderDictionary> Served { get; } = [];
+    public ConcurrentBag<Dictionary<string, string>> Served { get; } = [];
     public List<string> AgentInstances { get; } = [];
 
     /// <summary>Runs before the answer; a test blocks an exchange with it.</summary>
@@ -103,7 +101,7 @@ internal sealed class WireServer : IHttpApplication<IFeatureCollection>, IAsyncD
             return;
         }
 
-        Served.Add(request.Headers);
+        Served.Add(request.Headers.ToDictionary(h => h.Key, h => h.Value.ToString(), StringComparer.OrdinalIgnoreCase));
         if (BeforeAnswer is { } wait)
             await wait();
         var answer = Encoding.Latin1.GetBytes($"{request.Method} {request.RawTarget} {Encoding.Latin1.GetString(received.ToArray())}");
@@ -159,6 +157,14 @@ internal sealed class WireClient(Socket socket) : IDisposable
         }
     }
 
+    /// <summary>Sends and reads at the same time: a refusal may come, and the connection close, before all is sent.</summary>
+    public async Task<string> ExchangeAsync(string how, string request)
+    {
+        var answer = ReadToEndAsync();
+        await SendAsync(Segmentation.Divide(how, Encoding.Latin1.GetBytes(request)));
+        return await answer;
+    }
+
     public async Task<string> ReadUntilAsync(string end)
     {
         using var patience = new CancellationTokenSource(s_patience);
@@ -179,7 +185,7 @@ internal sealed class WireClient(Socket socket) : IDisposable
 /// <summary>Ways to divide bytes into writes; a parser that sees all of them right sees any right.</summary>
 internal static class Segmentation
 {
-    public static readonly TheoryData<string> Names = ["whole", "bytes", "lines", "cr|lf"];
+    public static readonly string[] Ways = ["whole", "bytes", "lines", "cr|lf"];
 
     public static IEnumerable<byte[]> Divide(string how, byte[] bytes)
     {
