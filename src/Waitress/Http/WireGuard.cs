@@ -1,6 +1,6 @@
 // The wire of one connection, between the socket and Kestrel.
-// Receives every byte that Kestrel reads and writes; hands them on. Promises: a chunked body that breaks RFC 9112 is cut at the
-// first violation; a request that Kestrel refuses gets a text, and a report for the log; a request that is on its way when the
+// Receives every byte that Kestrel reads and writes; hands them on. Promises: a chunked body that breaks RFC 9112 fails to be
+// read; a request that Kestrel refuses gets a text, and a report for the log; a request that is on its way when the
 // server stops still arrives. In an exchange that is not chunked it costs a forwarded call per call.
 // Runs on whatever thread Kestrel works the connection on, one at a time; only the stop comes from another thread.
 using System.IO.Pipelines;
@@ -52,7 +52,10 @@ internal sealed class WireGuard : IDuplexPipe, IConnectionLifetimeNotificationFe
         _writer = new WireWriter(connection.Transport.Output, this);
     }
 
-    /// <summary>The first violation of the chunked body being read, or null. Final once the body has been read to its end.</summary>
+    /// <summary>
+    /// The first violation of the chunked body being read, or null. Reading the body throws BadHttpRequestException when it is set,
+    /// before the app sees the bytes concerned; final once the body has been read to its end.
+    /// </summary>
     public Refusal? ChunkError => _reader.ChunkError;
 
     /// <summary>Whether an application has the request.</summary>
@@ -119,8 +122,8 @@ internal sealed class WireGuard : IDuplexPipe, IConnectionLifetimeNotificationFe
         try
         {
             await next(connection);
-            if (wire._writer.Refused is not null)
-                await Lingering.DrainAsync(transport.Input, connection.Features.Get<IConnectionSocketFeature>()?.Socket, options.Clock);
+            await Lingering.DrainAsync(transport.Input, connection.Features.Get<IConnectionSocketFeature>()?.Socket,
+                expectMore: wire._writer.Refused is not null || wire.ChunkError is not null, options.Clock);
         }
         finally
         {

@@ -56,7 +56,7 @@ internal static class ListenSockets
         var taken = new HashSet<IPEndPoint>();
         foreach (var text in settings.Listen)
         {
-            if (ListenAddress.Parse(text) is not { } address)
+            if (BindAddress.Parse(text) is not { } address)
             {
                 errors.Add(CannotListen(text, "expected host, host:port, [IPv6] or [IPv6]:port"));
                 continue;
