@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Waitress.Configuration;
 using Waitress.CPython;
@@ -46,7 +47,7 @@ internal sealed class Server : IDisposable
         watcher = new Watcher(queue, workers, interpreter.IsParallel, log, TimeProvider.System);
 
         var gate = new ConnectionGate(settings.ConnectionLimit, TimeProvider.System, TellCrowded);
-        var kestrelLog = new KestrelLog((_, text, _) => log.Post(LogEvent.EngineFault, text));
+        var kestrelLog = new KestrelLog(KestrelReports);
         listeners = new ListenerFactory(settings, gate, kestrelLog, text => log.Post(LogEvent.AcceptFailed, text));
         var wire = new WireOptions(settings.Ident, TimeProvider.System, kestrelLog, RefusedOnTheWire);
         kestrel = new KestrelServer(Options.Create(KestrelSetup.Options(settings, sockets, wire)), listeners, kestrelLog);
@@ -125,6 +126,13 @@ internal sealed class Server : IDisposable
             watcher.Stop();
         Ended = true;
         log.Wake();
+    }
+
+    // What Kestrel says of an exception has been said by the application already, in better words.
+    private void KestrelReports(LogLevel level, string text, Exception? exception)
+    {
+        if (exception is null)
+            log.Post(LogEvent.EngineFault, text);
     }
 
     private void TellCrowded(bool crowded) => log.Post(crowded ? LogEvent.LimitReached : LogEvent.LimitLeft, settings.ConnectionLimit);

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Abstractions;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Waitress.Configuration;
 using Waitress.Dispatch;
@@ -44,6 +45,7 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
 
         // 3. Queue, 4. worker: the app is called and its answer gathered, or sent while it is made.
         exchange.Response.Closing |= inFlight.Draining;
+        exchange.Queued();
         if (refusal is null && !queue.TryAdd(exchange))
             refusal = Refusal.Stopping;
         if (refusal is null)
@@ -56,11 +58,15 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
 
         // 5. Send what is left, at the client's pace.
         await exchange.Response.FinishAsync();
+
+        // Kestrel would wait for the rest of a refused body (5 s) before it closes; told that the request was bad it does not.
+        if (refusal is not null && exchange.HasBody)
+            throw new BadHttpRequestException(refusal.Reason, refusal.Status);
     }
 
     public void DisposeContext(Exchange context, Exception? exception)
     {
-        if (exception is not null and not CutException and not IOException)
+        if (exception is not null and not CutException and not IOException and not BadHttpRequestException)
             log.Post(LogEvent.EngineFault, exception);
         context.End();
         inFlight.Leave();
@@ -82,7 +88,7 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
         {
             return await exchange.Body.ReceiveAsync(exchange.BodyReader, exchange.Request.Headers.ContentLength) ?? exchange.BrokenFraming;
         }
-        catch (IOException e) when (!exchange.ClientGone)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException && !exchange.ClientGone)
         {
             log.Post(LogEvent.StorageFailed, "a request body", e.Message);
             return Refusal.StorageFailed;

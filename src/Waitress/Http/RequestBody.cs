@@ -112,13 +112,13 @@ internal sealed class RequestBody(Settings settings) : IDisposable
     {
         var file = TempFile.Create();
         File = file;
-        await RandomAccess.WriteAsync(file, memory.AsMemory(0, (int)Length), 0);
+        await TempFile.WriteAsync(file, memory.AsMemory(0, (int)Length), 0);
         await Append(piece);
     }
 
     private async ValueTask Append(ReadOnlyMemory<byte> piece)
     {
-        await RandomAccess.WriteAsync(File!, piece, Length);
+        await TempFile.WriteAsync(File!, piece, Length);
         Length += piece.Length;
     }
 }

@@ -50,6 +50,7 @@ internal sealed class WireGuard : IDuplexPipe, IConnectionLifetimeNotificationFe
         _notification = notification;
         _reader = new WireReader(connection.Transport.Input, this);
         _writer = new WireWriter(connection.Transport.Output, this);
+        Client = new ClientPresence(connection, options.Clock);
     }
 
     /// <summary>
@@ -57,6 +58,12 @@ internal sealed class WireGuard : IDuplexPipe, IConnectionLifetimeNotificationFe
     /// before the app sees the bytes concerned; final once the body has been read to its end.
     /// </summary>
     public Refusal? ChunkError => _reader.ChunkError;
+
+    /// <summary>The address that accepted the connection.</summary>
+    public EndPoint? LocalEndPoint => _connection.LocalEndPoint;
+
+    /// <summary>Whether the client is still there.</summary>
+    public ClientPresence Client { get; }
 
     /// <summary>Whether an application has the request.</summary>
     public bool InExchange { get; private set; }
@@ -128,6 +135,7 @@ internal sealed class WireGuard : IDuplexPipe, IConnectionLifetimeNotificationFe
         finally
         {
             connection.Transport = transport;
+            wire.Client.Dispose();
             connection.Features.Set(notification);
             options.Log.TakeReason(connection.ConnectionId);
             wire._lateStop?.Dispose();

@@ -107,7 +107,10 @@ internal sealed class Listener(ListenSocket socket, EndPoint endPoint, Connectio
         {
             if (accepted.AddressFamily != AddressFamily.Unix)
                 accepted.NoDelay = true;
-            return new GatedConnection(contexts.Create(accepted), gate);
+            var connection = new GatedConnection(contexts.Create(accepted), gate);
+            // An accepted unix socket does not know its path; SERVER_PORT is that path.
+            connection.LocalEndPoint ??= socket.Socket.LocalEndPoint;
+            return connection;
         }
         catch (SocketException)
         {

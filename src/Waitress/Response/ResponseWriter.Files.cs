@@ -35,10 +35,7 @@ internal sealed partial class ResponseWriter
             pipe.Advance(read);
             (left, fileAt) = (left - read, fileAt + read);
             var flush = pipe.FlushAsync();
-            if (flush.IsCompletedSuccessfully)
-                _ = flush.Result;
-            else if (!await ClientPace.Within(flush, settings.ChannelTimeout))
-                CutOff();
+            await ClientPace.KeepAsync(flush, exchange, settings);
         }
     }
 }
