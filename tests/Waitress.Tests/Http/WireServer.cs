@@ -5,12 +5,12 @@ using System.Text;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using BadHttpRequestException = Microsoft.AspNetCore.Http.BadHttpRequestException;
 using Microsoft.Extensions.Options;
 using Waitress.Configuration;
 using Waitress.Guards;
 using Waitress.Http;
 using Waitress.Listening;
+using BadHttpRequestException = Microsoft.AspNetCore.Http.BadHttpRequestException;
 
 namespace Waitress.Tests.Http;
 
@@ -53,7 +53,7 @@ internal sealed class WireServer : IHttpApplication<IFeatureCollection>, IAsyncD
     public async Task<WireClient> ConnectAsync()
     {
         var endPoint = Socket.Socket.LocalEndPoint!;
-        var socket = new Socket(endPoint.AddressFamily, SocketType.Stream, endPoint is IPEndPoint ? ProtocolType.Tcp : ProtocolType.Unspecified);
+        var socket = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Unspecified);
         await socket.ConnectAsync(endPoint);
         return new WireClient(socket);
     }
@@ -128,7 +128,7 @@ internal sealed class WireClient(Socket socket) : IDisposable
 
     public async Task SendAsync(IEnumerable<byte[]> pieces)
     {
-        if (socket.ProtocolType == ProtocolType.Tcp)
+        if (socket.AddressFamily != AddressFamily.Unix)
             socket.NoDelay = true;
         try
         {
