@@ -153,6 +153,7 @@ public sealed class ListenerTests
         await server.StopAsync();
         var total = (await Task.WhenAll(clients)).Sum();
         Assert.Equal(total, server.Served.Count);
+        Assert.Equal(total, server.Accepted);
     }
 
     [Fact]
