@@ -25,6 +25,7 @@ internal sealed class Server : IDisposable
     private readonly IReadOnlyList<ListenSocket> sockets;
     private readonly ListenerFactory listeners;
     private readonly InFlight inFlight = new();
+    private readonly IdleSweep sweep = new(TimeProvider.System);
     private readonly RequestQueue<Exchange> queue;
     private readonly WsgiApp app;
     private readonly List<Worker> workers = [];
@@ -32,8 +33,9 @@ internal sealed class Server : IDisposable
     private readonly KestrelServer kestrel;
     private readonly CancellationTokenSource atOnce = new();
     private int nextWorker;
-    private int stopping;
-    private bool started;
+    private readonly Lock gate = new();
+    private Task? start;
+    private bool stopping;
 
     private Server(Settings settings, IReadOnlyList<ListenSocket> sockets, Interpreter interpreter, PyRef app, Mailbox log)
     {
@@ -75,9 +77,15 @@ internal sealed class Server : IDisposable
     /// <summary>Begins to accept connections. Called detached.</summary>
     public void Start()
     {
-        started = true;
-        watcher.Start();
-        kestrel.StartAsync(new Application(settings, queue, watcher, inFlight, log), CancellationToken.None).GetAwaiter().GetResult();
+        lock (gate)
+        {
+            if (stopping)
+                return; // A signal came first; there is nothing to stop.
+            watcher.Start();
+            start = kestrel.StartAsync(new Application(settings, queue, watcher, inFlight, sweep, log), CancellationToken.None);
+        }
+
+        start.GetAwaiter().GetResult();
     }
 
     /// <summary>The body of one Python worker thread: serves until the server has ended.</summary>
@@ -89,10 +97,18 @@ internal sealed class Server : IDisposable
     /// </summary>
     public void Stop(bool graceful)
     {
-        if (!graceful)
-            atOnce.Cancel();
-        if (Interlocked.Exchange(ref stopping, 1) == 0)
-            _ = Task.Run(StopAsync);
+        lock (gate)
+        {
+            if (Ended)
+                return;
+            if (!graceful)
+                atOnce.Cancel();
+            if (stopping)
+                return;
+            stopping = true;
+        }
+
+        _ = Task.Run(StopAsync);
     }
 
     /// <summary>Releases what is left. Called attached, after every worker has returned.</summary>
@@ -104,6 +120,7 @@ internal sealed class Server : IDisposable
         listeners.Dispose();
         foreach (var worker in workers)
             worker.Dispose();
+        sweep.Dispose();
         watcher.Dispose();
         app.Dispose();
         atOnce.Dispose();
@@ -113,8 +130,11 @@ internal sealed class Server : IDisposable
     {
         try
         {
-            if (started)
+            if (start is not null)
+            {
+                await start;
                 await new GracefulStop(settings, kestrel, inFlight, log).RunAsync(atOnce.Token);
+            }
         }
         catch (Exception e)
         {
@@ -122,9 +142,9 @@ internal sealed class Server : IDisposable
         }
 
         queue.Close();
-        if (started)
-            watcher.Stop();
-        Ended = true;
+        watcher.Stop();
+        lock (gate)
+            Ended = true;
         log.Wake();
     }
 

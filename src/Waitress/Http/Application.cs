@@ -17,7 +17,7 @@ namespace Waitress.Http;
 /// Receives parsed requests on the I/O thread of their connection, and promises that each gets one answer. Holds no thread
 /// while it waits. From the moment the Python thread completes the exchange, the rest runs on that thread, detached.
 /// </summary>
-internal sealed class Application(Settings settings, RequestQueue<Exchange> queue, Watcher watcher, InFlight inFlight, Mailbox log) : IHttpApplication<Exchange>
+internal sealed class Application(Settings settings, RequestQueue<Exchange> queue, Watcher watcher, InFlight inFlight, IdleSweep sweep, Mailbox log) : IHttpApplication<Exchange>
 {
     private readonly RequestGuard guard = new(settings);
     private readonly ProxyHeaders proxies = new(settings);
@@ -26,7 +26,7 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
     {
         // Kestrel keeps the exchange for the connection's next request.
         var kept = contextFeatures as IHostContextContainer<Exchange>;
-        var exchange = kept?.HostContext ?? new Exchange(contextFeatures, settings);
+        var exchange = kept?.HostContext ?? new Exchange(contextFeatures, settings, sweep);
         if (kept is not null)
             kept.HostContext = exchange;
         exchange.Begin();

@@ -23,7 +23,7 @@ internal sealed class Exchange : IValueTaskSource
     private ManualResetValueTaskSourceCore<bool> served;
     private long queuedAt;
 
-    public Exchange(IFeatureCollection features, Settings settings)
+    public Exchange(IFeatureCollection features, Settings settings, IdleSweep sweep)
     {
         // One object implements all of these in Kestrel, and it lives as long as the connection.
         Request = features.GetRequiredFeature<IHttpRequestFeature>();
@@ -35,7 +35,7 @@ internal sealed class Exchange : IValueTaskSource
         LocalPort = wire.LocalEndPoint is UnixDomainSocketEndPoint file
             ? file.ToString()!
             : connection.LocalPort.ToString(System.Globalization.CultureInfo.InvariantCulture);
-        Body = new RequestBody(settings);
+        Body = new RequestBody(settings, sweep);
         Response = new ResponseWriter(this, features, settings);
     }
 
