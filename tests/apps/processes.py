@@ -1,6 +1,7 @@
 """Threads, stacks, child processes: what an app may do inside a request as in any Python program."""
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -58,6 +59,7 @@ def fork_exit(environ, start_response):
     """The child leaves as an app's child may: through SystemExit, out of the request. Only the parent answers."""
     child = os.fork()
     if child == 0:
+        signal.alarm(15)  # a child that hangs in a server must not outlive the test run
         sys.exit(9)
     return web.as_json(start_response, {"code": os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])})
 

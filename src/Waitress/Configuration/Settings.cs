@@ -15,7 +15,10 @@ internal sealed record Settings
     public bool Ipv6 { get; init; } = true;
     public string? UnixSocket { get; init; }
     public int UnixSocketPerms { get; init; } = 0x180; // octal 600
-    /// <summary>Descriptors (on Windows: handles) of sockets that the caller bound; the caller keeps owning them.</summary>
+    /// <summary>
+    /// Descriptors (on Windows: handles) of sockets that the caller bound. They are duplicates that the Python layer made
+    /// (<c>socket.dup()</c>): the engine closes them, the caller keeps its own.
+    /// </summary>
     public ValueList<long> Sockets { get; init; } = [];
     public int Backlog { get; init; } = 1024;
     public int ConnectionLimit { get; init; } = 10_000;

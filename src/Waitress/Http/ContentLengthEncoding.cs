@@ -9,6 +9,9 @@ namespace Waitress.Http;
 /// </summary>
 internal sealed class ContentLengthEncoding : Encoding
 {
+    // Can't be part of a number, so that Kestrel answers 400; throwing would name the encoding as the culprit.
+    private const char NoDigit = 'x';
+
     public static readonly ContentLengthEncoding Instance = new();
 
     /// <inheritdoc/>
@@ -28,12 +31,19 @@ internal sealed class ContentLengthEncoding : Encoding
     /// <inheritdoc/>
     public override int GetChars(ReadOnlySpan<byte> bytes, Span<char> chars)
     {
+        // Kestrel's room is that of the largest 64-bit number. Too long is as wrong as no number, but an overflow would end the
+        // connection without an answer.
+        if (bytes.Length > chars.Length)
+        {
+            chars[0] = NoDigit;
+            return 1;
+        }
+
         var count = Latin1.GetChars(bytes, chars);
         for (var i = 0; i < count; i++)
         {
-            // A letter can't be part of a number, so Kestrel answers 400; throwing would name the encoding as the culprit.
             if (!char.IsAsciiDigit(chars[i]))
-                chars[i] = 'x';
+                chars[i] = NoDigit;
         }
 
         return count;

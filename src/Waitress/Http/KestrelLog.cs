@@ -39,7 +39,8 @@ internal sealed class KestrelLog(Action<LogLevel, string, Exception?>? report = 
         // Kestrel logs refusals at debug level.
         public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Debug;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
             if (exception is not BadHttpRequestException || state is not IReadOnlyList<KeyValuePair<string, object?>> fields)
                 return;
@@ -59,7 +60,8 @@ internal sealed class KestrelLog(Action<LogLevel, string, Exception?>? report = 
         // Information, not warning: Kestrel puts the refused input into its reasons only if that level is on.
         public bool IsEnabled(LogLevel logLevel) => logLevel is >= LogLevel.Information and not LogLevel.None;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
             if (logLevel >= LogLevel.Warning && logLevel != LogLevel.None)
                 report?.Invoke(logLevel, formatter(state, exception), exception);

@@ -4,7 +4,7 @@ using System.Net.Sockets;
 namespace Waitress.Http;
 
 /// <summary>
-/// Reads on for a moment after a refusal while the client is still sending. A socket that is closed with unread bytes resets the
+/// Reads on for a moment before a connection closes while the client is still sending. A socket that is closed with unread bytes resets the
 /// connection, and a reset can destroy the answer before the client has read it (RFC 9112 section 9.6).
 /// </summary>
 internal static class Lingering
@@ -14,13 +14,17 @@ internal static class Lingering
     // A client that has paused for this long has sent what it had under way.
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Discards input until it ends, pauses, or has lasted two seconds. At once when nothing is waiting.</summary>
-    public static async Task DrainAsync(PipeReader input, Socket? socket, TimeProvider clock)
+    /// <summary>Discards input until it ends, pauses, or has lasted two seconds.</summary>
+    /// <param name="input">The transport's.</param>
+    /// <param name="socket">Tells whether anything is waiting.</param>
+    /// <param name="expectMore">Whether to wait for a pause even if nothing is there: a refused client may be amid its request.</param>
+    /// <param name="clock">Measures the waits.</param>
+    public static async Task DrainAsync(PipeReader input, Socket? socket, bool expectMore, TimeProvider clock)
     {
         var start = clock.GetTimestamp();
         try
         {
-            while (socket is { Available: > 0 } && clock.GetElapsedTime(start) < s_longest)
+            while ((expectMore || socket is { Available: > 0 }) && clock.GetElapsedTime(start) < s_longest)
             {
                 var read = await input.ReadAsync().AsTask().WaitAsync(s_pause, clock);
                 input.AdvanceTo(read.Buffer.End);
@@ -28,7 +32,7 @@ internal static class Lingering
                     return;
             }
         }
-        catch (Exception e) when (e is TimeoutException or IOException or InvalidOperationException or SocketException or ObjectDisposedException)
+        catch (Exception e) when (e is TimeoutException or IOException or SocketException or InvalidOperationException)
         {
             // Paused, gone, or closed by Kestrel: nothing left to wait for.
         }

@@ -1,14 +1,15 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
+using Microsoft.AspNetCore.Http;
 using Waitress.Guards;
 
 namespace Waitress.Http;
 
 /// <summary>
 /// What Kestrel reads a connection through. Outside chunked bodies each call is forwarded after one test. In a chunked body the audit
-/// runs ahead of Kestrel: bytes from the first violation on are never shown to it, the body ends there as if the client had gone, and
-/// so does the connection.
+/// runs ahead of Kestrel: of a read that holds a violation nothing is shown to it, reading the body fails with
+/// <see cref="BadHttpRequestException"/>, and the connection has no bytes after that.
 /// </summary>
 internal sealed class WireReader(PipeReader inner, WireGuard wire) : PipeReader
 {
@@ -123,7 +124,11 @@ internal sealed class WireReader(PipeReader inner, WireGuard wire) : PipeReader
             if (_audit.Error is null)
                 continue;
             _ended = true;
-            return new ReadResult(_buffer.Slice(0, _seen), result.IsCanceled, isCompleted: true);
+            _buffer = default;
+            // Examined to the end: a pipe takes back nothing that an earlier read has examined.
+            inner.AdvanceTo(result.Buffer.Start, result.Buffer.End);
+            // Not an early end of input: Kestrel takes that for a client that has gone, and aborts the connection unanswered.
+            throw new BadHttpRequestException(_audit.Error.Detail, _audit.Error.Status);
         }
 
         return result;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using System.Net.Sockets;
 
 namespace Waitress.Listening;
@@ -42,10 +43,11 @@ internal static class InheritedSockets
         try
         {
             socket = new Socket(new SafeSocketHandle((nint)descriptor, ownsHandle: true));
-            error = socket.SocketType != SocketType.Stream ? "it is not a stream socket"
+            error = socket.SocketType == SocketType.Unknown ? "it is not a socket"
+                : socket.SocketType != SocketType.Stream ? "it is not a stream socket"
                 : socket.AddressFamily is not (AddressFamily.InterNetwork or AddressFamily.InterNetworkV6 or AddressFamily.Unix)
                     ? "it is neither TCP nor a unix socket"
-                : socket.LocalEndPoint is null ? "it is not bound"
+                : !IsBound(socket.LocalEndPoint) ? "it is not bound"
                 : null;
             if (error is null)
             {
@@ -65,4 +67,7 @@ internal static class InheritedSockets
         socket?.Dispose();
         return null;
     }
+
+    // An unbound socket has an address too: port 0, or a path without characters.
+    private static bool IsBound(EndPoint? local) => local is IPEndPoint ip ? ip.Port != 0 : local?.ToString() is { Length: > 0 };
 }

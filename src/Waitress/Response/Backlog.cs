@@ -54,7 +54,7 @@ internal sealed class Backlog : IDisposable
                 if (appended - moved < settings.OutbufHighWatermark)
                 {
                     file ??= TempFile.Create();
-                    RandomAccess.Write(file, data, appended);
+                    TempFile.Write(file, data, appended);
                     appended += data.Length;
                     return true;
                 }
@@ -75,13 +75,6 @@ internal sealed class Backlog : IDisposable
         Dispose();
     }
 
-    /// <summary>Waits for the client on this thread; a client that takes nothing for channel_timeout seconds is cut off.</summary>
-    public static void WaitFor(ValueTask<FlushResult> flush, Exchange exchange, Settings settings)
-    {
-        if (!flush.AsTask().Wait(TimeSpan.FromSeconds(settings.ChannelTimeout), CancellationToken.None))
-            exchange.Response.CutOff();
-    }
-
     public void Dispose()
     {
         file?.Dispose();
@@ -94,12 +87,12 @@ internal sealed class Backlog : IDisposable
         try
         {
             // The first flush was begun by the Python thread; from here on the pump runs wherever the client's reads complete it.
-            await InTime(flush);
+            await ClientPace.KeepAsync(flush, exchange, settings);
             while (!exchange.ClientGone && NextBlock() is var length and > 0)
             {
                 var read = await RandomAccess.ReadAsync(file!, pipe.GetMemory(length)[..length], moved);
                 pipe.Advance(read);
-                await InTime(pipe.FlushAsync());
+                await ClientPace.KeepAsync(pipe.FlushAsync(), exchange, settings);
                 lock (gate)
                     moved += read;
                 room.Set();
@@ -132,11 +125,4 @@ internal sealed class Backlog : IDisposable
         }
     }
 
-    private async ValueTask InTime(ValueTask<FlushResult> flush)
-    {
-        if (flush.IsCompletedSuccessfully)
-            _ = flush.Result;
-        else if (!await ClientPace.Within(flush, settings.ChannelTimeout))
-            exchange.Response.CutOff();
-    }
 }

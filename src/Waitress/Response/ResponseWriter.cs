@@ -140,6 +140,13 @@ internal sealed partial class ResponseWriter(Exchange exchange, IFeatureCollecti
             await SendGathered();
         }
 
+        if (broken && !Committed && !exchange.ClientGone)
+        {
+            // Nothing of the announced body came: the head alone shows that it is missing.
+            Commit();
+            _ = await pipe.FlushAsync();
+        }
+
         if (broken || exchange.ClientGone)
             throw CutException.Instance;
     }
@@ -151,10 +158,17 @@ internal sealed partial class ResponseWriter(Exchange exchange, IFeatureCollecti
         var sent = pipe.WriteAsync(gathered.AsMemory(0, gatheredLength));
         if (!sent.IsCompletedSuccessfully)
             return Await(sent);
-        _ = sent.Result;
+        Note(sent.Result);
         return default;
 
-        static async ValueTask Await(ValueTask<FlushResult> sent) => await sent;
+        async ValueTask Await(ValueTask<FlushResult> sent) => Note(await sent);
+    }
+
+    // A flush that is complete for good tells that the transport has ended: the only news of a client that closed both directions.
+    private void Note(FlushResult result)
+    {
+        if (result.IsCompleted)
+            exchange.ClientLost();
     }
 
     // The last moment at which the head can change.

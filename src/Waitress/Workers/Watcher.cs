@@ -58,7 +58,7 @@ internal sealed class Watcher(RequestQueue<Exchange> queue, IReadOnlyList<Worker
             }
 
             work.WaitOne(looks++ < CloseLooks ? FirstLooks : LaterLooks);
-            quiet = Look() ? 0 : quiet + 1;
+            quiet = LookSafely() ? 0 : quiet + 1;
         }
     }
 
@@ -69,6 +69,20 @@ internal sealed class Watcher(RequestQueue<Exchange> queue, IReadOnlyList<Worker
         if (queue.Read().Waiting == 0 && !ended)
             work.WaitOne();
         resting = false;
+    }
+
+    // A fault here must not end the process, nor the watching.
+    private bool LookSafely()
+    {
+        try
+        {
+            return Look();
+        }
+        catch (Exception e)
+        {
+            log.Post(LogEvent.EngineFault, e);
+            return true;
+        }
     }
 
     private bool Look()
@@ -98,10 +112,12 @@ internal sealed class Watcher(RequestQueue<Exchange> queue, IReadOnlyList<Worker
         return all;
     }
 
-    // Waitress warns for each request that finds no idle thread; once a second with the largest number says as much.
+    // Waitress warns for each request that finds no idle thread; once a second with the largest number says as much. A thread that
+    // is being woken is not idle any more and has taken nothing yet: a request younger than a look may be on its way to it.
     private void WarnOfDepth(in QueueState state)
     {
-        deepest = Math.Max(deepest, state.Waiting - state.Idle);
+        if (state.Oldest >= LaterLooks)
+            deepest = Math.Max(deepest, state.Waiting - state.Idle);
         if (deepest <= 0 || (warnedAt != 0 && time.GetElapsedTime(warnedAt) < TimeSpan.FromSeconds(1)))
             return;
         log.Post(LogEvent.QueueDepth, deepest);

@@ -11,7 +11,7 @@ namespace Waitress.Listening;
 /// </summary>
 /// <param name="Host">A name, an IPv4 address, an IPv6 address without its brackets, or <c>*</c>.</param>
 /// <param name="Port">Decimal digits (0: any free port) or a service name.</param>
-internal sealed record ListenAddress(string Host, string Port)
+internal sealed record BindAddress(string Host, string Port)
 {
     private static readonly SearchValues<char> s_notInHost = SearchValues.Create(" \t,[]/");
     private static readonly SearchValues<char> s_port =
@@ -24,7 +24,7 @@ internal sealed record ListenAddress(string Host, string Port)
     /// Takes <c>host</c>, <c>host:port</c>, <c>[v6]</c>, <c>[v6]:port</c> or <c>*</c> apart. Null when it is none of these: no host,
     /// an empty port, or an IPv6 address without brackets, whose last group can't be told from a port.
     /// </summary>
-    public static ListenAddress? Parse(string text)
+    public static BindAddress? Parse(string text)
     {
         if (text.StartsWith('['))
         {
@@ -33,15 +33,15 @@ internal sealed record ListenAddress(string Host, string Port)
                 return null;
             var rest = text[(close + 1)..];
             if (rest.Length == 0)
-                return new ListenAddress(text[1..close], DefaultPort);
-            return rest[0] == ':' && IsPort(rest[1..]) ? new ListenAddress(text[1..close], rest[1..]) : null;
+                return new BindAddress(text[1..close], DefaultPort);
+            return rest[0] == ':' && IsPort(rest[1..]) ? new BindAddress(text[1..close], rest[1..]) : null;
         }
 
         var colon = text.IndexOf(':', StringComparison.Ordinal);
         if (colon < 0)
-            return IsHost(text) ? new ListenAddress(text, DefaultPort) : null;
+            return IsHost(text) ? new BindAddress(text, DefaultPort) : null;
         var (host, port) = (text[..colon], text[(colon + 1)..]);
-        return IsHost(host) && IsPort(port) ? new ListenAddress(host, port) : null;
+        return IsHost(host) && IsPort(port) ? new BindAddress(host, port) : null;
     }
 
     /// <summary>
