@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Abstractions;
 using Microsoft.AspNetCore.Http.Features;
@@ -82,7 +83,7 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
         {
             return await exchange.Body.ReceiveAsync(exchange.BodyReader, exchange.Request.Headers.ContentLength) ?? exchange.BrokenFraming;
         }
-        catch (IOException e) when (!exchange.ClientGone)
+        catch (IOException e) when (e is not ConnectionResetException && !exchange.ClientGone)
         {
             log.Post(LogEvent.StorageFailed, "a request body", e.Message);
             return Refusal.StorageFailed;

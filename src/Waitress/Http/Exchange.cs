@@ -33,7 +33,7 @@ internal sealed class Exchange : IValueTaskSource
         Peer = new PeerAddress(connection.RemoteIpAddress, connection.RemotePort);
         ConnectionClosed = features.GetRequiredFeature<IConnectionLifetimeFeature>().ConnectionClosed;
         LocalPort = connection.LocalPort.ToString(System.Globalization.CultureInfo.InvariantCulture);
-        Body = new RequestBody(settings);
+        Body = new RequestBody(settings, TimeProvider.System);
         Response = new ResponseWriter(this, features, settings);
     }
 
@@ -98,6 +98,7 @@ internal sealed class Exchange : IValueTaskSource
         Number++;
         Body.Dispose();
         Received.Clear();
+        Client.Clear();
         wire.ExchangeEnded();
     }
 

@@ -11,7 +11,7 @@ namespace Waitress.Http;
 /// The body of one request, received whole before a worker is asked: in memory up to inbuf_overflow, in an unlinked
 /// temporary file above. Reused by the requests of a connection; its pooled memory is given back at the end of each.
 /// </summary>
-internal sealed class RequestBody(Settings settings) : IDisposable
+internal sealed class RequestBody(Settings settings, TimeProvider time) : IDisposable
 {
     private static readonly Refusal Truncated = Refusal.BadRequest.Because("The request body ended early");
 
@@ -76,7 +76,7 @@ internal sealed class RequestBody(Settings settings) : IDisposable
     // A timer only where the read has to wait: most bodies are there with their headers.
     private async ValueTask<ReadResult> InTime(ValueTask<ReadResult> pending, PipeReader reader)
     {
-        idle ??= new CancellationTokenSource();
+        idle ??= new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
         idle.TryReset();
         idle.CancelAfter(TimeSpan.FromSeconds(settings.ChannelTimeout));
         await using var registration = idle.Token.UnsafeRegister(static state => ((PipeReader)state!).CancelPendingRead(), reader);

@@ -130,16 +130,18 @@ internal sealed partial class ResponseWriter(Exchange exchange, IFeatureCollecti
 
     private async ValueTask FinishSlowAsync()
     {
-        if (backlog is not null)
-            await backlog.DrainAsync();
-        if (file is not null)
-            await SendFileAsync();
-        if (gatheredLength > 0)
+        if (backlog is { } pending)
         {
-            Commit();
-            await SendGathered();
+            backlog = null;
+            await pending.DrainAsync();
         }
 
+        if (file is not null)
+            await SendFileAsync();
+        Commit();
+        await SendGathered();
+        if (broken && gatheredLength == 0)
+            await pipe.FlushAsync(); // The head alone: without it Kestrel would answer the cut with a 500 of its own.
         if (broken || exchange.ClientGone)
             throw CutException.Instance;
     }
