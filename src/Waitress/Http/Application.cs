@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Abstractions;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Waitress.Configuration;
 using Waitress.Dispatch;
@@ -61,8 +62,19 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
 
     public void DisposeContext(Exchange context, Exception? exception)
     {
-        if (exception is not null and not CutException and not IOException)
-            log.Post(LogEvent.EngineFault, exception);
+        switch (exception)
+        {
+            // Cut on purpose, which was logged where it was decided, or the client went: nothing is wrong here.
+            case null or CutException or ConnectionResetException or OperationCanceledException or BadHttpRequestException:
+                break;
+            case IOException:
+                log.Post(LogEvent.StorageFailed, "a response", exception.Message);
+                break;
+            default:
+                log.Post(LogEvent.EngineFault, exception);
+                break;
+        }
+
         context.End();
         inFlight.Leave();
     }

@@ -51,6 +51,10 @@ internal sealed class KestrelLog(Action<LogLevel, string, Exception?>? report = 
         }
     }
 
+    // What the application throws it also gets in DisposeContext, which knows an answer cut on purpose from a fault. And a
+    // body whose client went in the middle of a read can't be read to its end; the connection is gone anyway.
+    private static bool IsToldElsewhere(string? name) => name is "ApplicationError" or "RequestBodyDrainBodyReaderInvalidState";
+
     private sealed class Reports(Action<LogLevel, string, Exception?>? report) : ILogger
     {
         public IDisposable? BeginScope<TState>(TState state)
@@ -61,7 +65,7 @@ internal sealed class KestrelLog(Action<LogLevel, string, Exception?>? report = 
 
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
-            if (logLevel >= LogLevel.Warning && logLevel != LogLevel.None)
+            if (logLevel >= LogLevel.Warning && logLevel != LogLevel.None && !IsToldElsewhere(eventId.Name))
                 report?.Invoke(logLevel, formatter(state, exception), exception);
         }
     }

@@ -40,10 +40,15 @@ internal sealed class RequestBody(Settings settings, TimeProvider time) : IDispo
             {
                 var pending = reader.ReadAsync(CancellationToken.None);
                 var result = pending.IsCompletedSuccessfully ? pending.Result : await InTime(pending, reader);
-                if (result.IsCanceled)
-                    return Refusal.RequestTimeout;
-                if (Length + result.Buffer.Length >= settings.MaxRequestBodySize)
-                    return Refusal.BodyTooLarge;
+                var refusal = result.IsCanceled ? Refusal.RequestTimeout
+                    : Length + result.Buffer.Length >= settings.MaxRequestBodySize ? Refusal.BodyTooLarge
+                    : null;
+                if (refusal is not null)
+                {
+                    reader.AdvanceTo(result.Buffer.End); // Kestrel reads on to find the end, and a read that is open is an error to it.
+                    return refusal;
+                }
+
                 foreach (var piece in result.Buffer)
                     await Store(piece, declared);
                 reader.AdvanceTo(result.Buffer.End);

@@ -1,5 +1,3 @@
-using System.Buffers;
-
 namespace Waitress.Response;
 
 /// <summary>Bodies that are sent while the app still makes them.</summary>
@@ -41,7 +39,9 @@ internal sealed partial class ResponseWriter
 
     private void SendDirect(ReadOnlySpan<byte> slice)
     {
-        pipe.Write(slice);
+        // Asked for by its size: .NET 10's pool for bare sockets answers "any size" with no memory at all.
+        slice.CopyTo(pipe.GetSpan(slice.Length));
+        pipe.Advance(slice.Length);
         var flushed = pipe.FlushAsync();
         if (flushed.IsCompletedSuccessfully)
         {

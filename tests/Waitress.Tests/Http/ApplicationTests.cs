@@ -46,7 +46,7 @@ public sealed class ApplicationTests
     [InlineData("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\n", 413)]
     [InlineData("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5000\r\n", 413)]
     [InlineData("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", 400)]
-    [InlineData("GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", 400)]
+    [InlineData("get / HTTP/1.1\r\nHost: a\r\n\r\n", 400)]
     public async Task Request_Refused_GetsOneAnswerAndOneWarning(string request, int status)
     {
         await using var server = await EngineServer.StartAsync(Tell, Small);
@@ -91,7 +91,7 @@ public sealed class ApplicationTests
         var first = server.Log.Take();
         Assert.All(first, entry => Assert.Equal(LogEvent.ProxyHeaders, entry.Event));
         Assert.NotEmpty(first);
-        client.Send("GET / HTTP/1.1\r\nHost: a/b\r\n\r\n");
+        client.Send("get / HTTP/1.1\r\nHost: a\r\n\r\n");
         Assert.Equal(400, client.Read().Status);
         Assert.Equal(LogEvent.Refused, Assert.Single(await server.StopAsync()).Event);
     }
