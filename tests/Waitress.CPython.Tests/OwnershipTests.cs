@@ -250,7 +250,6 @@ public sealed class OwnershipTests(PythonProcess python)
     public void Errors_TakenAndRaisedAgain_KeepTheirTracebackAndBalance()
     {
         python.Do(() => Py.Execute("""
-            import sys, types, gc, traceback
             def fail(error):
                 raise error
             """));
@@ -288,9 +287,8 @@ public sealed class OwnershipTests(PythonProcess python)
 
     private static PyNew Run(string source)
     {
-        using var text = PyTexts.FromText(source);
-        using var eval = Py.Evaluate("eval");
-        return PyObjects.Call(eval, text);
+        using var function = Py.Evaluate($"lambda: {source}");
+        return PyObjects.Call(function);
     }
 
     [Fact]

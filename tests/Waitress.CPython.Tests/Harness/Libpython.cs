@@ -27,7 +27,7 @@ internal static class Libpython
 
         // The package without its __init__, which would import the native module.
         Py.Execute($"""
-            import sys, types
+            import gc, sys, traceback, types
             waitress = types.ModuleType("waitress")
             waitress.__path__ = [{Py.Literal(Path.Combine(package, "waitress"))}]
             sys.modules["waitress"] = waitress

@@ -1,7 +1,5 @@
 using System.Collections.Concurrent;
 using System.Reflection;
-using System.Runtime.ExceptionServices;
-using System.Runtime.InteropServices;
 
 namespace Waitress.CPython.Tests.Harness;
 
@@ -69,4 +67,4 @@ public sealed class PythonProcess : IDisposable
 }
 
 [CollectionDefinition(nameof(PythonProcess))]
-public sealed class PythonCollection : ICollectionFixture<PythonProcess>;
+public sealed class OnePython : ICollectionFixture<PythonProcess>;

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using Waitress.Configuration;
-using Waitress.CPython.Tests.Harness;
 using Waitress.Telemetry;
 using Waitress.Tests.Http;
 using Waitress.Wsgi;
