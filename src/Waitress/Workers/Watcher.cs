@@ -103,7 +103,9 @@ internal sealed class Watcher(RequestQueue<Exchange> queue, IReadOnlyList<Worker
     // Waitress warns for each request that finds no idle thread; once a second with the largest number says as much.
     private void WarnOfDepth(in QueueState state)
     {
-        deepest = Math.Max(deepest, state.Waiting - state.Idle);
+        // What has just come is on its way to the seat that was woken for it, which no longer counts as idle.
+        if (state.Oldest >= FirstLooks)
+            deepest = Math.Max(deepest, state.Waiting - state.Idle);
         if (deepest <= 0 || (warnedAt != 0 && time.GetElapsedTime(warnedAt) < TimeSpan.FromSeconds(1)))
             return;
         log.Post(LogEvent.QueueDepth, deepest);
