@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.ExceptionServices;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
 using Waitress.Configuration;
@@ -27,6 +28,7 @@ internal sealed class EngineServer : IAsyncDisposable
     private readonly ListenSocket socket;
     private readonly Seat seat = new();
     private readonly Action<Exchange>? serve;
+    private readonly ConcurrentQueue<Exception> failures = [];
 
     private EngineServer(Settings settings, Action<Exchange>? serve)
     {
@@ -73,6 +75,8 @@ internal sealed class EngineServer : IAsyncDisposable
         await kestrel.StopAsync(new CancellationTokenSource(TimeSpan.FromSeconds(20)).Token);
         queue.Close();
         Assert.True(Worker.Join(TimeSpan.FromSeconds(20)), "The worker did not come home");
+        if (failures.TryDequeue(out var failure))
+            ExceptionDispatchInfo.Throw(failure);
         return Log.Take();
     }
 
@@ -104,10 +108,12 @@ internal sealed class EngineServer : IAsyncDisposable
                 {
                     serve(exchange);
                 }
-                finally
+                catch (Exception e)
                 {
-                    exchange.Complete();
+                    failures.Enqueue(e);
                 }
+
+                exchange.Complete();
             }
         }
     }
