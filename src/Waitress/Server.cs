@@ -120,9 +120,10 @@ internal sealed class Server : IDisposable
             log.Post(LogEvent.EngineFault, e);
         }
 
-        queue.Close();
+        // The queue last: once it is closed the workers go home, and whoever waits for them may dispose this object.
         if (started)
             watcher.Stop();
+        queue.Close();
         Ended = true;
         log.Wake();
     }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net.Sockets;
 using System.Text;
 using Waitress.Configuration;
 using Waitress.Http;
@@ -62,6 +63,34 @@ public sealed class ApplicationTests
         var log = await server.StopAsync();
         Assert.Equal(LogEvent.Refused, Assert.Single(log).Event);
         TemporaryFiles.WaitForNone();
+    }
+
+    [Theory]
+    [InlineData("5\nhello\r\n0\r\n\r\n")]
+    [InlineData("fffffffffffffffff\r\n")]
+    [InlineData("5\r\nhello\n0\r\n\r\n")]
+    [InlineData("5;a=b\n\r\nhello\r\n0\r\n\r\n")]
+    public async Task Request_BrokenChunksByteForByte_IsRefusedWith400(string body)
+    {
+        await using var server = await EngineServer.StartAsync(Tell, Small);
+        for (var i = 0; i < 40; i++)
+        {
+            using var client = server.Connect();
+            foreach (var next in "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
+            {
+                try
+                {
+                    client.Send(next.ToString());
+                }
+                catch (SocketException)
+                {
+                    break; // Refused before all was sent.
+                }
+            }
+
+            var answer = client.Read();
+            Assert.True(answer.Status == 400, answer.Head + string.Join('\n', server.Log.Take().Select(entry => entry.Text)));
+        }
     }
 
     [Fact]
