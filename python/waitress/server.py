@@ -44,12 +44,11 @@ _running: set[Server] = set()
 class Server:
     """One WSGI server; made by create_server()."""
 
-    def __init__(self, application: WSGIApplication, configured: Configured, sockets: Any = ()) -> None:
-        """Opens the sockets; raises OSError when that fails. ``sockets`` are kept so that their descriptors stay open."""
+    def __init__(self, application: WSGIApplication, configured: Configured) -> None:
+        """Opens the sockets; raises OSError when that fails."""
         if application is None:
             raise ValueError("The app is None: pass the WSGI application itself (a factory that returns nothing?)")
         self.application = application
-        self._sockets = sockets
         # Re-entrant: a signal handler of the app may call close() while the main thread holds it.
         self._lock = threading.RLock()
         self._state = "new"  # then "running", then "closed"
@@ -217,16 +216,19 @@ def create_server(application: WSGIApplication, **kw: Any) -> Server:
     if "sockets" in kw:
         sockets = list(kw["sockets"])
         faults = _sockets.check(sockets)
-        kw = {**kw, "sockets": [] if faults else [sock.fileno() for sock in sockets]}
+        # The engine owns and closes what it is given, so it gets duplicates; the caller's sockets stay the caller's.
+        kw = {**kw, "sockets": [] if faults else [sock.dup().detach() for sock in sockets]}
     environ = {name: value for name, value in os.environ.items() if name.startswith("WAITRESS_")}
     configured = _native.configure({}, environ, {}, None, kw)
     faults += configured["errors"]
     if faults:
+        for descriptor in kw.get("sockets", ()):
+            socket.close(descriptor)
         raise ValueError("\n".join(faults))
     for text in configured["warnings"]:
         # Python shows a DeprecationWarning only to the program that causes it; anything else must be seen.
         warnings.warn(text, DeprecationWarning if "deprecated" in text else UserWarning, stacklevel=3)
-    return Server(application, configured, sockets)
+    return Server(application, configured)
 
 
 def _stop_at_exit() -> None:

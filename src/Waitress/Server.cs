@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Waitress.Configuration;
 using Waitress.CPython;
@@ -24,6 +25,7 @@ internal sealed class Server : IDisposable
     private readonly IReadOnlyList<ListenSocket> sockets;
     private readonly ListenerFactory listeners;
     private readonly InFlight inFlight = new();
+    private readonly IdleSweep sweep = new(TimeProvider.System);
     private readonly RequestQueue<Exchange> queue;
     private readonly WsgiApp app;
     private readonly List<Worker> workers = [];
@@ -31,8 +33,9 @@ internal sealed class Server : IDisposable
     private readonly KestrelServer kestrel;
     private readonly CancellationTokenSource atOnce = new();
     private int nextWorker;
-    private int stopping;
-    private bool started;
+    private readonly Lock gate = new();
+    private Task? start;
+    private bool stopping;
 
     private Server(Settings settings, IReadOnlyList<ListenSocket> sockets, Interpreter interpreter, PyRef app, Mailbox log)
     {
@@ -46,7 +49,7 @@ internal sealed class Server : IDisposable
         watcher = new Watcher(queue, workers, interpreter.IsParallel, log, TimeProvider.System);
 
         var gate = new ConnectionGate(settings.ConnectionLimit, TimeProvider.System, TellCrowded);
-        var kestrelLog = new KestrelLog((_, text, _) => log.Post(LogEvent.EngineFault, text));
+        var kestrelLog = new KestrelLog(KestrelReports);
         listeners = new ListenerFactory(settings, gate, kestrelLog, text => log.Post(LogEvent.AcceptFailed, text));
         var wire = new WireOptions(settings.Ident, TimeProvider.System, kestrelLog, RefusedOnTheWire);
         kestrel = new KestrelServer(Options.Create(KestrelSetup.Options(settings, sockets, wire)), listeners, kestrelLog);
@@ -74,9 +77,15 @@ internal sealed class Server : IDisposable
     /// <summary>Begins to accept connections. Called detached.</summary>
     public void Start()
     {
-        started = true;
-        watcher.Start();
-        kestrel.StartAsync(new Application(settings, queue, watcher, inFlight, log), CancellationToken.None).GetAwaiter().GetResult();
+        lock (gate)
+        {
+            if (stopping)
+                return; // A signal came first; there is nothing to stop.
+            watcher.Start();
+            start = kestrel.StartAsync(new Application(settings, queue, watcher, inFlight, sweep, log), CancellationToken.None);
+        }
+
+        start.GetAwaiter().GetResult();
     }
 
     /// <summary>The body of one Python worker thread: serves until the server has ended.</summary>
@@ -88,10 +97,18 @@ internal sealed class Server : IDisposable
     /// </summary>
     public void Stop(bool graceful)
     {
-        if (!graceful)
-            atOnce.Cancel();
-        if (Interlocked.Exchange(ref stopping, 1) == 0)
-            _ = Task.Run(StopAsync);
+        lock (gate)
+        {
+            if (Ended)
+                return;
+            if (!graceful)
+                atOnce.Cancel();
+            if (stopping)
+                return;
+            stopping = true;
+        }
+
+        _ = Task.Run(StopAsync);
     }
 
     /// <summary>Releases what is left. Called attached, after every worker has returned.</summary>
@@ -103,6 +120,7 @@ internal sealed class Server : IDisposable
         listeners.Dispose();
         foreach (var worker in workers)
             worker.Dispose();
+        sweep.Dispose();
         watcher.Dispose();
         app.Dispose();
         atOnce.Dispose();
@@ -112,20 +130,30 @@ internal sealed class Server : IDisposable
     {
         try
         {
-            if (started)
+            if (start is not null)
+            {
+                await start;
                 await new GracefulStop(settings, kestrel, inFlight, log).RunAsync(atOnce.Token);
+            }
         }
         catch (Exception e)
         {
             log.Post(LogEvent.EngineFault, e);
         }
 
-        // The queue last: once it is closed the workers go home, and whoever waits for them may dispose this object.
-        if (started)
-            watcher.Stop();
+        // The queue last: once it is closed the workers go home, and whoever waits for them disposes what is left.
+        watcher.Stop();
         queue.Close();
-        Ended = true;
+        lock (gate)
+            Ended = true;
         log.Wake();
+    }
+
+    // What Kestrel says of an exception has been said by the application already, in better words.
+    private void KestrelReports(LogLevel level, string text, Exception? exception)
+    {
+        if (exception is null)
+            log.Post(LogEvent.EngineFault, text);
     }
 
     private void TellCrowded(bool crowded) => log.Post(crowded ? LogEvent.LimitReached : LogEvent.LimitLeft, settings.ConnectionLimit);

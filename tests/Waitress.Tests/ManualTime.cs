@@ -26,7 +26,7 @@ internal sealed class ManualTime : TimeProvider
             now += step;
             due = [.. timers.Where(timer => timer.Due <= now)];
             foreach (var timer in due)
-                timers.Remove(timer);
+                timer.Next(now);
         }
 
         foreach (var timer in due)
@@ -37,12 +37,24 @@ internal sealed class ManualTime : TimeProvider
     {
         public TimeSpan Due { get; private set; }
 
+        private TimeSpan period;
+
         public void Fire() => callback(state);
 
-        public bool Change(TimeSpan dueTime, TimeSpan period)
+        /// <summary>However far the clock has moved, a period that has passed is one call.</summary>
+        public void Next(TimeSpan now)
+        {
+            if (period == Timeout.InfiniteTimeSpan)
+                time.timers.Remove(this);
+            else
+                Due = now + period;
+        }
+
+        public bool Change(TimeSpan dueTime, TimeSpan newPeriod)
         {
             lock (time.gate)
             {
+                period = newPeriod;
                 time.timers.Remove(this);
                 if (dueTime != Timeout.InfiniteTimeSpan)
                 {

@@ -3,15 +3,16 @@ namespace Waitress.Dispatch;
 /// <summary>Where one Python thread rests while there is nothing for it to do; it does not hold the GIL then.</summary>
 internal sealed class Seat : IDisposable
 {
-    // No spinning: with as many busy threads as cores it takes the time from the one that would bring the work.
-    private readonly SemaphoreSlim signal = new(0);
+    // Not SemaphoreSlim, which spins first: with as many busy threads as cores that takes the time from the thread that would
+    // bring the work.
+    private readonly AutoResetEvent _signal = new(false);
 
     /// <summary>True while the thread takes work. Guarded by the queue's lock.</summary>
     public bool Active { get; set; }
 
-    public void Wake() => signal.Release();
+    public void Wake() => _signal.Set();
 
-    public void Rest() => signal.Wait();
+    public void Rest() => _signal.WaitOne();
 
-    public void Dispose() => signal.Dispose();
+    public void Dispose() => _signal.Dispose();
 }

@@ -40,7 +40,7 @@ internal sealed class RequestGuard(Settings settings)
     {
         received.Clear();
         return CheckLine(method, target)
-            ?? CheckFields(headers, received)
+            ?? CheckFields(headers, received, settings.MaxRequestHeaderSize - LineSize(method, target))
             ?? CheckHost(protocol, headers)
             ?? CheckFraming(protocol, headers);
     }
@@ -54,14 +54,22 @@ internal sealed class RequestGuard(Settings settings)
         return null;
     }
 
-    private static Refusal? CheckFields(IHeaderDictionary headers, HeaderList received)
+    // "METHOD TARGET HTTP/1.1", its CRLF, and the empty line that ends the head.
+    private static int LineSize(string method, string target) => method.Length + target.Length + 14;
+
+    // Kestrel limits line and fields apart and lets a head through that is too large as a whole. The size is that of the fields
+    // as they are usually written, with one blank behind the colon.
+    private static Refusal? CheckFields(IHeaderDictionary headers, HeaderList received, long room)
     {
         foreach (var (name, lines) in headers)
         {
             if (name.Length == 0 || name.AsSpan().ContainsAnyExcept(HttpText.Token)) return MalformedName;
             for (var i = 0; i < lines.Count; i++)
-                if (lines[i].AsSpan().ContainsAny(HttpText.Control))
-                    return MalformedValue;
+            {
+                if (lines[i].AsSpan().ContainsAny(HttpText.Control)) return MalformedValue;
+                // ": " and CRLF. `>=`, as in Waitress: the limit is the first size that is too large.
+                if ((room -= name.Length + (lines[i]?.Length ?? 0) + 4) <= 0) return Refusal.HeadersTooLarge;
+            }
             if (lines.Count > 1 && IsSingle(name)) return Repeated;
             received.Add(name, lines);
         }

@@ -18,7 +18,7 @@ namespace Waitress.Http;
 /// Receives parsed requests on the I/O thread of their connection, and promises that each gets one answer. Holds no thread
 /// while it waits. From the moment the Python thread completes the exchange, the rest runs on that thread, detached.
 /// </summary>
-internal sealed class Application(Settings settings, RequestQueue<Exchange> queue, Watcher watcher, InFlight inFlight, Mailbox log) : IHttpApplication<Exchange>
+internal sealed class Application(Settings settings, RequestQueue<Exchange> queue, Watcher watcher, InFlight inFlight, IdleSweep sweep, Mailbox log) : IHttpApplication<Exchange>
 {
     private readonly RequestGuard guard = new(settings);
     private readonly ProxyHeaders proxies = new(settings);
@@ -27,7 +27,7 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
     {
         // Kestrel keeps the exchange for the connection's next request.
         var kept = contextFeatures as IHostContextContainer<Exchange>;
-        var exchange = kept?.HostContext ?? new Exchange(contextFeatures, settings);
+        var exchange = kept?.HostContext ?? new Exchange(contextFeatures, settings, sweep);
         if (kept is not null)
             kept.HostContext = exchange;
         exchange.Begin();
@@ -46,6 +46,7 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
 
         // 3. Queue, 4. worker: the app is called and its answer gathered, or sent while it is made.
         exchange.Response.Closing |= inFlight.Draining;
+        exchange.Queued();
         if (refusal is null && !queue.TryAdd(exchange))
             refusal = Refusal.Stopping;
         if (refusal is null)
@@ -58,6 +59,10 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
 
         // 5. Send what is left, at the client's pace.
         await exchange.Response.FinishAsync();
+
+        // Kestrel would wait for the rest of a refused body (5 s) before it closes; told that the request was bad it does not.
+        if (refusal is not null && exchange.HasBody)
+            throw new BadHttpRequestException(refusal.Reason, refusal.Status);
     }
 
     public void DisposeContext(Exchange context, Exception? exception)
@@ -95,7 +100,7 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
         {
             return await exchange.Body.ReceiveAsync(exchange.BodyReader, exchange.Request.Headers.ContentLength) ?? exchange.BrokenFraming;
         }
-        catch (IOException e) when (e is not ConnectionResetException && !exchange.ClientGone)
+        catch (Exception e) when (e is (IOException or UnauthorizedAccessException) and not ConnectionResetException && !exchange.ClientGone)
         {
             log.Post(LogEvent.StorageFailed, "a request body", e.Message);
             return Refusal.StorageFailed;

@@ -1,7 +1,7 @@
 using System.IO.Pipelines;
 using System.Net;
+using System.Net.Sockets;
 using System.Threading.Tasks.Sources;
-using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Waitress.Configuration;
@@ -21,8 +21,9 @@ internal sealed class Exchange : IValueTaskSource
     private readonly IRequestBodyPipeFeature bodyPipe;
     private readonly WireGuard wire;
     private ManualResetValueTaskSourceCore<bool> served;
+    private long queuedAt;
 
-    public Exchange(IFeatureCollection features, Settings settings)
+    public Exchange(IFeatureCollection features, Settings settings, IdleSweep sweep)
     {
         // One object implements all of these in Kestrel, and it lives as long as the connection.
         Request = features.GetRequiredFeature<IHttpRequestFeature>();
@@ -31,9 +32,10 @@ internal sealed class Exchange : IValueTaskSource
         wire = features.GetRequiredFeature<WireGuard>();
         var connection = features.GetRequiredFeature<IHttpConnectionFeature>();
         Peer = new PeerAddress(connection.RemoteIpAddress, connection.RemotePort);
-        ConnectionClosed = features.GetRequiredFeature<IConnectionLifetimeFeature>().ConnectionClosed;
-        LocalPort = connection.LocalPort.ToString(System.Globalization.CultureInfo.InvariantCulture);
-        Body = new RequestBody(settings, TimeProvider.System);
+        LocalPort = wire.LocalEndPoint is UnixDomainSocketEndPoint file
+            ? file.ToString()!
+            : connection.LocalPort.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        Body = new RequestBody(settings, sweep);
         Response = new ResponseWriter(this, features, settings);
     }
 
@@ -67,10 +69,14 @@ internal sealed class Exchange : IValueTaskSource
 
     public PipeReader BodyReader => bodyPipe.Reader;
 
-    public CancellationToken ConnectionClosed { get; }
-
     /// <summary>Whether nobody is left to read an answer.</summary>
-    public bool ClientGone => ConnectionClosed.IsCancellationRequested;
+    public bool ClientGone => wire.Client.Gone;
+
+    /// <summary>Whether the client has closed the connection, as far as can be told without writing to it.</summary>
+    public bool ClientLeft => wire.Client.Ended;
+
+    /// <summary>Whether the client left while the request waited for a worker, so that the app need not be asked.</summary>
+    public bool ClientGaveUp => wire.Client.GaveUp(queuedAt);
 
     public bool IsHead => HttpMethods.IsHead(Request.Method);
 
@@ -91,6 +97,12 @@ internal sealed class Exchange : IValueTaskSource
         if (IsChunked)
             wire.BeginChunkedBody();
     }
+
+    /// <summary>The request is complete and waits for a worker from here on.</summary>
+    public void Queued() => queuedAt = TimeProvider.System.GetTimestamp();
+
+    /// <summary>A write has found that nobody reads.</summary>
+    public void ClientLost() => wire.Client.Lost();
 
     /// <summary>Gives back what the request held; the numbers of its Python objects are out of date from here on.</summary>
     public void End()

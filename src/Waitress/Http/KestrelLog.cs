@@ -39,7 +39,8 @@ internal sealed class KestrelLog(Action<LogLevel, string, Exception?>? report = 
         // Kestrel logs refusals at debug level.
         public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Debug;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
             if (exception is not BadHttpRequestException || state is not IReadOnlyList<KeyValuePair<string, object?>> fields)
                 return;
@@ -51,10 +52,6 @@ internal sealed class KestrelLog(Action<LogLevel, string, Exception?>? report = 
         }
     }
 
-    // What the application throws it also gets in DisposeContext, which knows an answer cut on purpose from a fault. And a
-    // body whose client went in the middle of a read can't be read to its end; the connection is gone anyway.
-    private static bool IsToldElsewhere(string? name) => name is "ApplicationError" or "RequestBodyDrainBodyReaderInvalidState";
-
     private sealed class Reports(Action<LogLevel, string, Exception?>? report) : ILogger
     {
         public IDisposable? BeginScope<TState>(TState state)
@@ -63,9 +60,10 @@ internal sealed class KestrelLog(Action<LogLevel, string, Exception?>? report = 
         // Information, not warning: Kestrel puts the refused input into its reasons only if that level is on.
         public bool IsEnabled(LogLevel logLevel) => logLevel is >= LogLevel.Information and not LogLevel.None;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
-            if (logLevel >= LogLevel.Warning && logLevel != LogLevel.None && !IsToldElsewhere(eventId.Name))
+            if (logLevel >= LogLevel.Warning && logLevel != LogLevel.None)
                 report?.Invoke(logLevel, formatter(state, exception), exception);
         }
     }

@@ -12,7 +12,7 @@ internal static class KestrelSetup
     private const int ShortestLine = 14;
 
     // Many more than any client sends; each costs an entry in a table, and the total size is limited besides.
-    private const int MostHeaders = 1000;
+    private const int MostHeaders = 10_000;
 
     // Kestrel's own default; a head that takes longer is an attack (slow loris).
     private static readonly TimeSpan s_headersTimeout = TimeSpan.FromSeconds(30);

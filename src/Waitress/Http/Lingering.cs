@@ -17,7 +17,7 @@ internal static class Lingering
     /// <summary>Discards input until it ends, pauses, or has lasted two seconds.</summary>
     /// <param name="input">The transport's.</param>
     /// <param name="socket">Tells whether anything is waiting.</param>
-    /// <param name="expectMore">Whether to wait for a pause even if nothing is waiting: after a refusal a client may be amid its request.</param>
+    /// <param name="expectMore">Whether to wait for a pause even if nothing is there: a refused client may be amid its request.</param>
     /// <param name="clock">Measures the waits.</param>
     public static async Task DrainAsync(PipeReader input, Socket? socket, bool expectMore, TimeProvider clock)
     {
@@ -32,7 +32,7 @@ internal static class Lingering
                     return;
             }
         }
-        catch (Exception e) when (e is TimeoutException or IOException or InvalidOperationException or SocketException or ObjectDisposedException)
+        catch (Exception e) when (e is TimeoutException or IOException or SocketException or InvalidOperationException)
         {
             // Paused, gone, or closed by Kestrel: nothing left to wait for.
         }

@@ -11,11 +11,12 @@ namespace Waitress.Http;
 /// The body of one request, received whole before a worker is asked: in memory up to inbuf_overflow, in an unlinked
 /// temporary file above. Reused by the requests of a connection; its pooled memory is given back at the end of each.
 /// </summary>
-internal sealed class RequestBody(Settings settings, TimeProvider time) : IDisposable
+internal sealed class RequestBody(Settings settings, IdleSweep sweep) : IDisposable
 {
     private static readonly Refusal Truncated = Refusal.BadRequest.Because("The request body ended early");
 
-    private CancellationTokenSource? idle;
+    private PipeReader? reading;
+    private long waitsSince;
     private byte[] memory = [];
     private bool rented;
 
@@ -39,13 +40,15 @@ internal sealed class RequestBody(Settings settings, TimeProvider time) : IDispo
             while (true)
             {
                 var pending = reader.ReadAsync(CancellationToken.None);
-                var result = pending.IsCompletedSuccessfully ? pending.Result : await InTime(pending, reader);
+                if (!pending.IsCompleted)
+                    Watch(reader);
+                var result = await pending;
                 var refusal = result.IsCanceled ? Refusal.RequestTimeout
                     : Length + result.Buffer.Length >= settings.MaxRequestBodySize ? Refusal.BodyTooLarge
                     : null;
                 if (refusal is not null)
                 {
-                    reader.AdvanceTo(result.Buffer.End); // Kestrel reads on to find the end, and a read that is open is an error to it.
+                    reader.AdvanceTo(result.Buffer.End); // A read that is left open is an error to Kestrel when it ends the body.
                     return refusal;
                 }
 
@@ -69,6 +72,9 @@ internal sealed class RequestBody(Settings settings, TimeProvider time) : IDispo
 
     public void Dispose()
     {
+        if (reading is not null)
+            sweep.Remove(this);
+        reading = null;
         File?.Dispose();
         File = null;
         Length = 0;
@@ -78,16 +84,21 @@ internal sealed class RequestBody(Settings settings, TimeProvider time) : IDispo
         rented = false;
     }
 
-    // A timer only where the read has to wait: most bodies are there with their headers.
-    private async ValueTask<ReadResult> InTime(ValueTask<ReadResult> pending, PipeReader reader)
+    /// <summary>Ends the wait with a 408 when nothing has come for channel_timeout seconds. Called by the sweep, on any thread.</summary>
+    public void EndIfIdle(TimeProvider clock)
     {
-        idle ??= new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
-        idle.TryReset();
-        idle.CancelAfter(TimeSpan.FromSeconds(settings.ChannelTimeout));
-        await using var registration = idle.Token.UnsafeRegister(static state => ((PipeReader)state!).CancelPendingRead(), reader);
-        var result = await pending;
-        idle.CancelAfter(Timeout.Infinite);
-        return result;
+        if (clock.GetElapsedTime(Volatile.Read(ref waitsSince)) > TimeSpan.FromSeconds(settings.ChannelTimeout))
+            Volatile.Read(ref reading)?.CancelPendingRead();
+    }
+
+    // Only where a read has to wait: most bodies are there with their headers.
+    private void Watch(PipeReader reader)
+    {
+        Volatile.Write(ref waitsSince, sweep.Now);
+        if (reading is not null)
+            return;
+        Volatile.Write(ref reading, reader);
+        sweep.Add(this);
     }
 
     private ValueTask Store(ReadOnlyMemory<byte> piece, long? declared)
@@ -117,13 +128,13 @@ internal sealed class RequestBody(Settings settings, TimeProvider time) : IDispo
     {
         var file = TempFile.Create();
         File = file;
-        await RandomAccess.WriteAsync(file, memory.AsMemory(0, (int)Length), 0);
+        await TempFile.WriteAsync(file, memory.AsMemory(0, (int)Length), 0);
         await Append(piece);
     }
 
     private async ValueTask Append(ReadOnlyMemory<byte> piece)
     {
-        await RandomAccess.WriteAsync(File!, piece, Length);
+        await TempFile.WriteAsync(File!, piece, Length);
         Length += piece.Length;
     }
 }

@@ -32,4 +32,31 @@ internal static class TempFile
             File.Delete(path);
         }
     }
+
+    public static async ValueTask WriteAsync(SafeFileHandle file, ReadOnlyMemory<byte> data, long offset)
+    {
+        try
+        {
+            await RandomAccess.WriteAsync(file, data, offset);
+        }
+        catch (ArgumentOutOfRangeException e)
+        {
+            throw TooLarge(e);
+        }
+    }
+
+    public static void Write(SafeFileHandle file, ReadOnlySpan<byte> data, long offset)
+    {
+        try
+        {
+            RandomAccess.Write(file, data, offset);
+        }
+        catch (ArgumentOutOfRangeException e)
+        {
+            throw TooLarge(e);
+        }
+    }
+
+    // .NET's name for EFBIG (a quota or limit on the size of files), which is a full disk to us.
+    private static IOException TooLarge(Exception cause) => new("The temporary file has reached the size that the system allows", cause);
 }

@@ -29,7 +29,7 @@ internal sealed record WireOptions(string? Ident, TimeProvider Clock, KestrelLog
 /// Wraps the transport of a connection. The application finds it as a connection feature
 /// (<c>features.Get&lt;WireGuard&gt;()</c>) and tells it when an exchange starts and ends.
 /// </summary>
-internal sealed class WireGuard : IDuplexPipe, IConnectionLifetimeNotificationFeature
+internal sealed class WireGuard : IDuplexPipe, IConnectionLifetimeNotificationFeature, IDisposable
 {
     // A stop finds connections whose request is under way: one that has sent nothing yet is most likely new, and gets a second; one
     // that has been served gets what a request already on the machine needs to reach us.
@@ -41,7 +41,9 @@ internal sealed class WireGuard : IDuplexPipe, IConnectionLifetimeNotificationFe
     private readonly IConnectionLifetimeNotificationFeature _notification;
     private readonly WireReader _reader;
     private readonly WireWriter _writer;
-    private CancellationTokenSource? _lateStop;
+    private readonly CancellationTokenSource _stop = new();
+    private int _hasStarted;
+    private int _isStopping;
 
     private WireGuard(ConnectionContext connection, WireOptions options, IConnectionLifetimeNotificationFeature notification)
     {
@@ -50,6 +52,7 @@ internal sealed class WireGuard : IDuplexPipe, IConnectionLifetimeNotificationFe
         _notification = notification;
         _reader = new WireReader(connection.Transport.Input, this);
         _writer = new WireWriter(connection.Transport.Output, this);
+        Client = new ClientPresence(connection, options.Clock);
     }
 
     /// <summary>
@@ -57,6 +60,12 @@ internal sealed class WireGuard : IDuplexPipe, IConnectionLifetimeNotificationFe
     /// before the app sees the bytes concerned; final once the body has been read to its end.
     /// </summary>
     public Refusal? ChunkError => _reader.ChunkError;
+
+    /// <summary>The address that accepted the connection.</summary>
+    public EndPoint? LocalEndPoint => _connection.LocalEndPoint;
+
+    /// <summary>Whether the client is still there.</summary>
+    public ClientPresence Client { get; }
 
     /// <summary>Whether an application has the request.</summary>
     public bool InExchange { get; private set; }
@@ -70,19 +79,11 @@ internal sealed class WireGuard : IDuplexPipe, IConnectionLifetimeNotificationFe
 
     internal TimeProvider Clock => _options.Clock;
 
-    // Kestrel asks once, when it starts on the connection, and would serve nothing at all if the stop came before that. Such a
-    // connection is told of the stop with its first read instead: it is served one request, with Connection: close.
+    // Kestrel serves nothing at all on a connection that is told of the stop before its first read. Ours is told with that read at the
+    // earliest, so that a connection accepted as the stop came is served one request, with Connection: close.
     CancellationToken IConnectionLifetimeNotificationFeature.ConnectionClosedRequested
     {
-        get
-        {
-            var requested = _notification.ConnectionClosedRequested;
-            if (!requested.IsCancellationRequested)
-                return requested;
-            _lateStop ??= new CancellationTokenSource();
-            return _lateStop.Token;
-        }
-
+        get => _stop.Token;
         set => _notification.ConnectionClosedRequested = value;
     }
 
@@ -101,7 +102,13 @@ internal sealed class WireGuard : IDuplexPipe, IConnectionLifetimeNotificationFe
     /// <summary>The request's body is chunked: in <c>CreateContext</c>, before anything is read from the body.</summary>
     public void BeginChunkedBody() => _reader.BeginChunkedBody();
 
-    internal void OnFirstRead() => _lateStop?.Cancel();
+    public void Dispose() => _stop.Dispose();
+
+    internal void OnFirstRead()
+    {
+        Interlocked.Exchange(ref _hasStarted, 1);
+        StopIfDue();
+    }
 
     /// <summary>Reports a refusal and makes the answer to it.</summary>
     internal byte[] Refuse(Refusal refusal)
@@ -115,10 +122,12 @@ internal sealed class WireGuard : IDuplexPipe, IConnectionLifetimeNotificationFe
     {
         var transport = connection.Transport;
         var notification = connection.Features.Get<IConnectionLifetimeNotificationFeature>()!;
-        var wire = new WireGuard(connection, options, notification);
+        using var wire = new WireGuard(connection, options, notification);
         connection.Transport = wire;
         connection.Features.Set(wire);
         connection.Features.Set<IConnectionLifetimeNotificationFeature>(wire);
+        // Disposed before the wire: that waits for a stop that is being told right now, which would find its source disposed.
+        await using var stop = notification.ConnectionClosedRequested.UnsafeRegister(static wire => ((WireGuard)wire!).OnStop(), wire);
         try
         {
             await next(connection);
@@ -128,9 +137,22 @@ internal sealed class WireGuard : IDuplexPipe, IConnectionLifetimeNotificationFe
         finally
         {
             connection.Transport = transport;
+            wire.Client.Dispose();
             connection.Features.Set(notification);
             options.Log.TakeReason(connection.ConnectionId);
-            wire._lateStop?.Dispose();
         }
+    }
+
+    private void OnStop()
+    {
+        Interlocked.Exchange(ref _isStopping, 1);
+        StopIfDue();
+    }
+
+    // Both sides set their flag before they look at the other's, so one of them at least sees both; telling twice does no harm.
+    private void StopIfDue()
+    {
+        if (Volatile.Read(ref _hasStarted) != 0 && Volatile.Read(ref _isStopping) != 0)
+            _stop.Cancel();
     }
 }

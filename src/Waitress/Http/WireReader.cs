@@ -125,7 +125,8 @@ internal sealed class WireReader(PipeReader inner, WireGuard wire) : PipeReader
                 continue;
             _ended = true;
             _buffer = default;
-            inner.AdvanceTo(result.Buffer.Start);
+            // Examined to the end: a pipe takes back nothing that an earlier read has examined.
+            inner.AdvanceTo(result.Buffer.Start, result.Buffer.End);
             // Not an early end of input: Kestrel takes that for a client that has gone, and aborts the connection unanswered.
             throw new BadHttpRequestException(_audit.Error.Detail, _audit.Error.Status);
         }

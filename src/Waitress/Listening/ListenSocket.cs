@@ -25,7 +25,7 @@ internal sealed class ListenSocket(Socket socket, UnixSocketFile? file = null) :
         : file?.Path ?? socket.LocalEndPoint?.ToString() ?? "";
 
     /// <summary>What follows "Serving on": <c>http://host:port</c>, IPv6 in brackets, or <c>http://unix:/path</c>.</summary>
-    public string Url => IsUnix || socket.AddressFamily != AddressFamily.InterNetworkV6 ? $"http://{Host}:{Port}" : $"http://[{Host}]:{Port}";
+    public string Url => socket.AddressFamily == AddressFamily.InterNetworkV6 ? $"http://[{Host}]:{Port}" : $"http://{Host}:{Port}";
 
     /// <inheritdoc/>
     public void Dispose()

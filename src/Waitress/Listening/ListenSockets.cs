@@ -32,7 +32,8 @@ internal static class ListenSockets
         if (settings.Sockets.Count > 0)
             Adopt(settings.Sockets, settings.Backlog, sockets, errors);
         else if (settings.UnixSocket is { } path)
-            Add(UnixSocketFile.Listen(path, settings.UnixSocketPerms, settings.Backlog, out var error), $"unix:{path}", error, sockets, errors);
+            Add(UnixSocketFile.Listen(path, settings.UnixSocketPerms, settings.Backlog, out var error),
+                $"unix:{path}", error, sockets, errors);
         else if (activated is { Count: > 0 })
             Adopt(activated, settings.Backlog, sockets, errors);
         else

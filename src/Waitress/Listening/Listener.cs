@@ -9,7 +9,8 @@ namespace Waitress.Listening;
 /// Accepts connections of one <see cref="ListenSocket"/> for Kestrel. Kestrel calls <see cref="AcceptAsync"/> from one loop and
 /// <see cref="UnbindAsync"/> from the stopping thread. No failed accept ends the loop: only unbinding does.
 /// </summary>
-internal sealed class Listener(ListenSocket socket, EndPoint endPoint, ConnectionGate gate, SocketConnectionContextFactory contexts, Action<string>? report)
+internal sealed class Listener(
+    ListenSocket socket, EndPoint endPoint, ConnectionGate gate, SocketConnectionContextFactory contexts, Action<string>? report)
     : IConnectionListener
 {
     // Long enough not to spin while the process is out of descriptors, short enough to be back soon after.
@@ -107,7 +108,10 @@ internal sealed class Listener(ListenSocket socket, EndPoint endPoint, Connectio
         {
             if (accepted.AddressFamily != AddressFamily.Unix)
                 accepted.NoDelay = true;
-            return new GatedConnection(contexts.Create(accepted), gate);
+            var connection = new GatedConnection(contexts.Create(accepted), gate);
+            // An accepted unix socket does not know its path; SERVER_PORT is that path.
+            connection.LocalEndPoint ??= socket.Socket.LocalEndPoint;
+            return connection;
         }
         catch (SocketException)
         {

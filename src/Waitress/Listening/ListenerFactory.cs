@@ -37,6 +37,7 @@ internal sealed class ListenerFactory : IConnectionListenerFactory, IConnectionL
             WaitForDataBeforeAllocatingBuffer = true,
             MaxWriteBufferSize = Math.Max(settings.OutbufOverflow, SmallestWriteBuffer),
         };
+        TransportMemory.UseIn(options);
         _contexts = new SocketConnectionContextFactory(options, logs.CreateLogger("Waitress.Listening"));
     }
 

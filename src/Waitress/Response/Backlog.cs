@@ -85,13 +85,6 @@ internal sealed class Backlog : IDisposable
         }
     }
 
-    /// <summary>Waits for the client on this thread; a client that takes nothing for channel_timeout seconds is cut off.</summary>
-    public static void WaitFor(ValueTask<FlushResult> flush, Exchange exchange, Settings settings)
-    {
-        if (!flush.AsTask().Wait(TimeSpan.FromSeconds(settings.ChannelTimeout), CancellationToken.None))
-            exchange.Response.CutOff();
-    }
-
     public void Dispose()
     {
         file?.Dispose();
@@ -105,7 +98,7 @@ internal sealed class Backlog : IDisposable
         try
         {
             // The first flush was begun by the Python thread; from here on the pump runs wherever the client's reads complete it.
-            await InTime(flush);
+            await ClientPace.KeepAsync(flush, exchange, settings);
             while (!exchange.ClientGone)
             {
                 var length = NextBlock();
@@ -114,7 +107,7 @@ internal sealed class Backlog : IDisposable
                     return;
                 var read = await RandomAccess.ReadAsync(file!, pipe.GetMemory(length)[..length], moved % ring);
                 pipe.Advance(read);
-                await InTime(pipe.FlushAsync());
+                await ClientPace.KeepAsync(pipe.FlushAsync(), exchange, settings);
                 lock (gate)
                     moved += read;
                 room.Set();
@@ -145,9 +138,9 @@ internal sealed class Backlog : IDisposable
         file ??= TempFile.Create();
         var at = appended % ring;
         var fitting = (int)Math.Min(data.Length, ring - at);
-        RandomAccess.Write(file, data[..fitting], at);
+        TempFile.Write(file, data[..fitting], at);
         if (fitting < data.Length)
-            RandomAccess.Write(file, data[fitting..], 0);
+            TempFile.Write(file, data[fitting..], 0);
         appended += data.Length;
     }
 
@@ -161,13 +154,5 @@ internal sealed class Backlog : IDisposable
                 pumping = false;
             return length;
         }
-    }
-
-    private async ValueTask InTime(ValueTask<FlushResult> flush)
-    {
-        if (flush.IsCompletedSuccessfully)
-            _ = flush.Result;
-        else if (!await ClientPace.Within(flush, settings.ChannelTimeout))
-            exchange.Response.CutOff();
     }
 }

@@ -1,15 +1,33 @@
 using System.IO.Pipelines;
+using Waitress.Configuration;
+using Waitress.Http;
 
 namespace Waitress.Response;
 
 /// <summary>How long a client may take nothing of an answer: channel_timeout, as an idle connection.</summary>
 internal static class ClientPace
 {
-    /// <summary>False when the flush did not complete in that many seconds.</summary>
-    public static async ValueTask<bool> Within(ValueTask<FlushResult> flush, int seconds)
+    /// <summary>
+    /// Waits until the client has taken enough; one that takes nothing for so long is cut off, so that it holds neither memory nor,
+    /// when the app is ahead of it, a thread. Afterwards the exchange knows whether the client is gone.
+    /// </summary>
+    public static async ValueTask KeepAsync(ValueTask<FlushResult> flush, Exchange exchange, Settings settings)
     {
-        var task = flush.AsTask();
-        await ((Task)task).WaitAsync(TimeSpan.FromSeconds(seconds)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        return task.IsCompleted;
+        if (!flush.IsCompletedSuccessfully)
+        {
+            var task = flush.AsTask();
+            await ((Task)task).WaitAsync(TimeSpan.FromSeconds(settings.ChannelTimeout)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (!task.IsCompleted)
+            {
+                exchange.Response.CutOff();
+                exchange.ClientLost();
+                return;
+            }
+
+            flush = new ValueTask<FlushResult>(task);
+        }
+
+        if ((await flush).IsCompleted)
+            exchange.ClientLost();
     }
 }

@@ -26,19 +26,26 @@ internal sealed partial class ResponseWriter
         file = null;
         Commit();
         var left = Suppressed ? 0 : Declared ?? 0;
+
+        // Off the thread that polls the sockets (or the Python thread): a file that is not in memory makes the read below wait.
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         while (left > 0 && !exchange.ClientGone)
         {
             var length = (int)Math.Min(left, FileBlock);
-            var read = await RandomAccess.ReadAsync(handle, pipe.GetMemory(length)[..length], fileAt);
+            var read = RandomAccess.Read(handle, pipe.GetSpan(length)[..length], fileAt);
             if (read == 0)
                 throw CutException.Instance; // The file became shorter since its length was announced.
             pipe.Advance(read);
             (left, fileAt) = (left - read, fileAt + read);
             var flush = pipe.FlushAsync();
             if (flush.IsCompletedSuccessfully)
-                _ = flush.Result;
-            else if (!await ClientPace.Within(flush, settings.ChannelTimeout))
-                CutOff();
+            {
+                Note(flush.Result);
+                continue;
+            }
+
+            await ClientPace.KeepAsync(flush, exchange, settings);
+            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         }
     }
 }

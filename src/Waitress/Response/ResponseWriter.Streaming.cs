@@ -45,13 +45,13 @@ internal sealed partial class ResponseWriter
         var flushed = pipe.FlushAsync();
         if (flushed.IsCompletedSuccessfully)
         {
-            _ = flushed.Result;
+            Note(flushed.Result);
             return;
         }
 
         if (settings.Asynchronous)
             backlog = Backlog.Continue(backlog, pipe, flushed, exchange, settings);
         else
-            Backlog.WaitFor(flushed, exchange, settings);
+            ClientPace.KeepAsync(flushed, exchange, settings).AsTask().GetAwaiter().GetResult();
     }
 }

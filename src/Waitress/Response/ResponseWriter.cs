@@ -140,8 +140,8 @@ internal sealed partial class ResponseWriter(Exchange exchange, IFeatureCollecti
             await SendFileAsync();
         Commit();
         await SendGathered();
-        if (broken && gatheredLength == 0)
-            await pipe.FlushAsync(); // The head alone: without it Kestrel would answer the cut with a 500 of its own.
+        if (broken && gatheredLength == 0 && !exchange.ClientGone)
+            Note(await pipe.FlushAsync()); // The head alone, at least: else Kestrel would answer the cut with a 500 of its own.
         if (broken || exchange.ClientGone)
             throw CutException.Instance;
     }
@@ -153,10 +153,17 @@ internal sealed partial class ResponseWriter(Exchange exchange, IFeatureCollecti
         var sent = pipe.WriteAsync(gathered.AsMemory(0, gatheredLength));
         if (!sent.IsCompletedSuccessfully)
             return Await(sent);
-        _ = sent.Result;
+        Note(sent.Result);
         return default;
 
-        static async ValueTask Await(ValueTask<FlushResult> sent) => await sent;
+        async ValueTask Await(ValueTask<FlushResult> sent) => Note(await sent);
+    }
+
+    // A flush that is complete for good tells that the transport has ended: the only news of a client that closed both directions.
+    private void Note(FlushResult result)
+    {
+        if (result.IsCompleted)
+            exchange.ClientLost();
     }
 
     // The last moment at which the head can change.

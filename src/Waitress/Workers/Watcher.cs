@@ -58,7 +58,7 @@ internal sealed class Watcher(RequestQueue<Exchange> queue, IReadOnlyList<Worker
             }
 
             work.WaitOne(looks++ < CloseLooks ? FirstLooks : LaterLooks);
-            quiet = Look() ? 0 : quiet + 1;
+            quiet = LookSafely() ? 0 : quiet + 1;
         }
     }
 
@@ -71,6 +71,20 @@ internal sealed class Watcher(RequestQueue<Exchange> queue, IReadOnlyList<Worker
         if (queue.Read().Waiting == 0 && workers.All(worker => worker.Outbox.IsEmpty) && !ended)
             work.WaitOne();
         resting = false;
+    }
+
+    // A fault here must not end the process, nor the watching.
+    private bool LookSafely()
+    {
+        try
+        {
+            return Look();
+        }
+        catch (Exception e)
+        {
+            log.Post(LogEvent.EngineFault, e);
+            return true;
+        }
     }
 
     private bool Look()

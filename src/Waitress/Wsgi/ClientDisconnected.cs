@@ -11,6 +11,6 @@ internal sealed class ClientDisconnected(Exchange exchange) : PyCallable
     protected override PyNew Call(PyArguments arguments)
     {
         arguments.Expect("client_disconnected", 0, 0);
-        return PyNumbers.From(exchange.Number != number || exchange.ClientGone);
+        return PyNumbers.From(exchange.Number != number || exchange.ClientLeft);
     }
 }

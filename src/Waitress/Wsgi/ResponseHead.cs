@@ -1,8 +1,8 @@
 using System.Buffers;
 using System.Collections.Frozen;
 using System.Text;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
+using Microsoft.Extensions.Primitives;
 using Waitress.CPython;
 using Waitress.Response;
 using static Waitress.CPython.PythonError;
@@ -77,7 +77,8 @@ internal static class ResponseHead
 
     private static HeadMistake? ApplyHeader(PyRef pair, ResponseWriter response)
     {
-        using var name = PySequences.Item(pair, 0);
+        var isPair = (PyObjects.IsTuple(pair) && PySequences.TupleLength(pair) == 2) || (PyObjects.IsList(pair) && PySequences.ListLength(pair) == 2);
+        using var name = isPair ? PySequences.Item(pair, 0) : default;
         using var value = name.IsNull ? default : PySequences.Item(pair, 1);
         if (value.IsNull)
             return new(Fault.Assertion, $"header {PyObjects.Represent(pair)} is not a pair of name and value");
@@ -95,7 +96,8 @@ internal static class ResponseHead
             return new(Fault.Assertion, $"{key} is a \"hop-by-hop\" header; it cannot be used by a WSGI application (see PEP 3333)");
         if (key.Equals("Content-Length", StringComparison.OrdinalIgnoreCase))
             return ApplyLength(text, response);
-        response.Headers.Append(key, text);
+        // Not Append, which drops empty values.
+        response.Headers[key] = response.Headers.TryGetValue(key, out var before) ? StringValues.Concat(before, text) : text;
         return null;
     }
 

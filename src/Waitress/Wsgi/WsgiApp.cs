@@ -33,7 +33,7 @@ internal sealed partial class WsgiApp : IDisposable
     /// <summary>Serves the request; detaches while it sends.</summary>
     public void Serve(Exchange exchange)
     {
-        if (exchange.ClientGone)
+        if (exchange.ClientGaveUp)
             return; // Nobody would read the answer; the app need not make it.
         try
         {
@@ -42,7 +42,7 @@ internal sealed partial class WsgiApp : IDisposable
                 Fail(exchange);
             CloseInput(exchange, input);
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             PythonError.Clear();
             log.Post(LogEvent.StorageFailed, "a response", e.Message);

@@ -10,7 +10,7 @@ public sealed class CommandLineTests
         var ended = await RunAsync("--help");
         Assert.Equal(0, ended.Code);
         Assert.Empty(ended.Errors);
-        foreach (var option in new[] { "--listen", "--threads", "--unix-socket", "--trusted-proxy", "--asynchronous", "--graceful-timeout", "--call" })
+        foreach (var option in new[] { "--listen", "--threads", "--unix-socket", "--trusted-proxy", "--[no-]asynchronous", "--graceful-timeout", "--call" })
         {
             Assert.Contains(option, ended.OutputText, StringComparison.Ordinal);
         }

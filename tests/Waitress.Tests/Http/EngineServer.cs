@@ -27,6 +27,7 @@ internal sealed class EngineServer : IAsyncDisposable
     private readonly KestrelServer kestrel;
     private readonly ListenSocket socket;
     private readonly Seat seat = new();
+    private readonly IdleSweep sweep = new(TimeProvider.System);
     private readonly Action<Exchange>? serve;
     private readonly ConcurrentQueue<Exception> failures = [];
 
@@ -39,11 +40,15 @@ internal sealed class EngineServer : IAsyncDisposable
         var outcome = ListenSockets.Open(settings);
         Assert.Empty(outcome.Errors);
         socket = outcome.Sockets[0];
-        var kestrelLog = new KestrelLog((_, text, _) => Log.Post(LogEvent.EngineFault, text));
+        var kestrelLog = new KestrelLog((_, text, exception) =>
+        {
+            if (exception is null)
+                Log.Post(LogEvent.EngineFault, text);
+        });
         var wire = new WireOptions(settings.Ident, TimeProvider.System, kestrelLog, _ => { });
         listeners = new ListenerFactory(settings, new ConnectionGate(100, TimeProvider.System), kestrelLog);
         kestrel = new KestrelServer(Options.Create(KestrelSetup.Options(settings, outcome.Sockets, wire)), listeners, kestrelLog);
-        Application = new Application(settings, queue, watcher, InFlight, Log);
+        Application = new Application(settings, queue, watcher, InFlight, sweep, Log);
         Worker = new Thread(Work) { IsBackground = true };
     }
 
@@ -86,6 +91,7 @@ internal sealed class EngineServer : IAsyncDisposable
         kestrel.Dispose();
         listeners.Dispose();
         watcher.Dispose();
+        sweep.Dispose();
         Log.Dispose();
         wake.Reader.Dispose();
         wake.Writer.Dispose();

@@ -13,14 +13,20 @@ public sealed class RequestBodyTests : IDisposable
     private static readonly Settings Small = new() { InbufOverflow = 1000, MaxRequestBodySize = 5000, ChannelTimeout = 120 };
 
     private readonly ManualTime time = new();
-    private readonly Pipe pipe = new(new PipeOptions(pauseWriterThreshold: 0, useSynchronizationContext: false));
+    private readonly IdleSweep sweep;
+    private readonly Pipe pipe = new(new PipeOptions(null, PipeScheduler.Inline, PipeScheduler.Inline, 0, -1, -1, false));
     private readonly RequestBody body;
 
-    public RequestBodyTests() => body = new RequestBody(Small, time);
+    public RequestBodyTests()
+    {
+        sweep = new IdleSweep(time);
+        body = new RequestBody(Small, sweep);
+    }
 
     public void Dispose()
     {
         body.Dispose();
+        sweep.Dispose();
         TemporaryFiles.WaitForNone();
         TemporaryFiles.AssertFolderEmpty();
     }
@@ -92,6 +98,8 @@ public sealed class RequestBodyTests : IDisposable
         }
 
         time.Advance(TimeSpan.FromSeconds(120));
+        Assert.False(received.IsCompleted);
+        time.Advance(TimeSpan.FromSeconds(1));
         Assert.Equal(Refusal.RequestTimeout, await received.WaitAsync(TimeSpan.FromSeconds(20)));
     }
 

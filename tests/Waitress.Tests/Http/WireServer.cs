@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -15,10 +16,12 @@ using BadHttpRequestException = Microsoft.AspNetCore.Http.BadHttpRequestExceptio
 namespace Waitress.Tests.Http;
 
 /// <summary>A real Kestrel on real sockets, put together as the server does it, with an application that echoes.</summary>
-internal sealed class WireServer : IHttpApplication<IFeatureCollection>, IAsyncDisposable
+internal sealed class WireServer
+    : IHttpApplication<IFeatureCollection>, IConnectionListenerFactory, IConnectionListenerFactorySelector, IAsyncDisposable
 {
     private readonly ListenerFactory _factory;
     private readonly KestrelServer _server;
+    private int _accepted;
 
     private WireServer(Settings settings, IReadOnlyList<ListenSocket> sockets, TimeProvider clock, Action<bool>? crowded)
     {
@@ -26,7 +29,7 @@ internal sealed class WireServer : IHttpApplication<IFeatureCollection>, IAsyncD
         var wire = new WireOptions(settings.Ident, clock, log, Refused.Add);
         Gate = new ConnectionGate(settings.ConnectionLimit, clock, crowded);
         _factory = new ListenerFactory(settings, Gate, log, Reports.Add);
-        _server = new KestrelServer(Options.Create(KestrelSetup.Options(settings, sockets, wire)), _factory, log);
+        _server = new KestrelServer(Options.Create(KestrelSetup.Options(settings, sockets, wire)), this, log);
         Socket = sockets[0];
     }
 
@@ -35,6 +38,9 @@ internal sealed class WireServer : IHttpApplication<IFeatureCollection>, IAsyncD
     public ConcurrentBag<RefusedRequest> Refused { get; } = [];
     public ConcurrentBag<string> Reports { get; } = [];
     public ConcurrentBag<Dictionary<string, string>> Served { get; } = [];
+    /// <summary>Connections that Kestrel got.</summary>
+    public int Accepted => Volatile.Read(ref _accepted);
+
     public List<string> AgentInstances { get; } = [];
 
     /// <summary>Runs before the answer; a test blocks an exchange with it.</summary>
@@ -53,12 +59,17 @@ internal sealed class WireServer : IHttpApplication<IFeatureCollection>, IAsyncD
     public async Task<WireClient> ConnectAsync()
     {
         var endPoint = Socket.Socket.LocalEndPoint!;
-        var socket = new Socket(endPoint.AddressFamily, SocketType.Stream, endPoint is IPEndPoint ? ProtocolType.Tcp : ProtocolType.Unspecified);
+        var socket = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Unspecified);
         await socket.ConnectAsync(endPoint);
         return new WireClient(socket);
     }
 
     public Task StopAsync() => _server.StopAsync(new CancellationTokenSource(TimeSpan.FromSeconds(20)).Token);
+
+    public bool CanBind(EndPoint endpoint) => _factory.CanBind(endpoint);
+
+    public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default) =>
+        new CountingListener(this, await _factory.BindAsync(endpoint, cancellationToken));
 
     public IFeatureCollection CreateContext(IFeatureCollection contextFeatures)
     {
@@ -117,6 +128,23 @@ internal sealed class WireServer : IHttpApplication<IFeatureCollection>, IAsyncD
         _server.Dispose();
         _factory.Dispose();
     }
+
+    private sealed class CountingListener(WireServer server, IConnectionListener inner) : IConnectionListener
+    {
+        public EndPoint EndPoint => inner.EndPoint;
+
+        public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)
+        {
+            var connection = await inner.AcceptAsync(cancellationToken);
+            if (connection is not null)
+                Interlocked.Increment(ref server._accepted);
+            return connection;
+        }
+
+        public ValueTask UnbindAsync(CancellationToken cancellationToken = default) => inner.UnbindAsync(cancellationToken);
+
+        public ValueTask DisposeAsync() => inner.DisposeAsync();
+    }
 }
 
 /// <summary>A client that sends bytes as given and reads what comes back.</summary>
@@ -128,7 +156,7 @@ internal sealed class WireClient(Socket socket) : IDisposable
 
     public async Task SendAsync(IEnumerable<byte[]> pieces)
     {
-        if (socket.ProtocolType == ProtocolType.Tcp)
+        if (socket.AddressFamily != AddressFamily.Unix)
             socket.NoDelay = true;
         try
         {

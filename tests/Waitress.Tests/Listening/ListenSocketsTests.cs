@@ -18,7 +18,7 @@ public sealed class ListenSocketsTests : IDisposable
     {
         using var socket = Single(new Settings { Listen = ["127.0.0.1:0"] });
         Assert.Equal("127.0.0.1", socket.Host);
-        Assert.Equal(((IPEndPoint)socket.Socket.LocalEndPoint!).Port.ToString(System.Globalization.CultureInfo.InvariantCulture), socket.Port);
+        Assert.Equal(socket.Socket.LocalEndPoint!.ToString(), $"{socket.Host}:{socket.Port}");
         Assert.Equal($"http://127.0.0.1:{socket.Port}", socket.Url);
     }
 
