@@ -80,7 +80,7 @@ internal static class LogDocs
     public static string Write()
     {
         var text = new StringBuilder(Intro);
-        text.Append("| Number | Logger | Level | Text | When |\n| --- | --- | --- | --- | --- |\n");
+        text.Append("\n| Number | Logger | Level | Text | When |\n| --- | --- | --- | --- | --- |\n");
         foreach (var entry in LogEvent.All)
         {
             var (values, when) = Notes[entry];
