@@ -9,6 +9,7 @@ class Engine:
 
     listen: list[tuple[str, str]]
     urls: list[str]
+    activated: bool
     descriptors: list[int]
     threads: int
     def start(self) -> None: ...

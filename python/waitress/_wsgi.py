@@ -18,8 +18,8 @@ logger = logging.getLogger("waitress")
 # As Waitress: what read() is asked for when a file has to be iterated.
 BLOCK_SIZE = 32768
 
-# Reading these through their descriptor gives the same bytes as reading the object. Any other object with a fileno(),
-# such as gzip.GzipFile, may transform what it reads.
+# Over a FileIO, reading these through the descriptor gives the same bytes as reading the object. Anything else with a
+# fileno(), such as gzip.GzipFile, may transform what it reads.
 _PLAIN_FILES = (io.FileIO, io.BufferedReader, io.BufferedRandom)
 
 
@@ -64,9 +64,10 @@ def direct_file(wrapper):
     size = max(0, end - offset)
     # tempfile wraps its files in an object that adds nothing but deleting them.
     plain = getattr(file, "file", file) if type(file).__module__ == "tempfile" else file
-    if size == 0 or type(plain) not in _PLAIN_FILES:
+    raw = plain if type(plain) is io.FileIO else getattr(plain, "raw", None)
+    if size == 0 or type(plain) not in _PLAIN_FILES or type(raw) is not io.FileIO:
         return -1, offset, size
-    if not stat.S_ISREG(os.fstat(plain.fileno()).st_mode):
+    if not stat.S_ISREG(os.fstat(raw.fileno()).st_mode):
         return -1, offset, size
     if type(plain) is io.BufferedRandom:
         plain.flush()

@@ -14,6 +14,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 import warnings
 
 from waitress import _signals, _sockets
@@ -65,6 +66,10 @@ class Server:
         except BaseException:
             self._close_wake()
             raise
+        if self._engine.activated:
+            # Taken: neither a second server nor a child may take systemd's descriptors again (sd_listen_fds(3)).
+            for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
+                os.environ.pop(name, None)
         self._descriptors = [(number, os.fstat(number).st_ino) for number in self._engine.descriptors] if os.name != "nt" else []
         self.effective_listen = [(str(host), str(port)) for host, port in self._engine.listen]
         """Every address in force, as (host, port) strings; a Unix socket is ("unix", path)."""
@@ -169,7 +174,11 @@ class Server:
             name, self._stopped_by = self._stopped_by, None
             logger.info("%s: finishing the requests in flight; a second signal ends at once", name)
         for name, level, message in self._engine.events():
-            logging.getLogger(name).log(level, "%s", message)
+            try:
+                logging.getLogger(name).log(level, "%s", message)
+            except Exception:
+                # A filter or handler of the app that raises must not end the server: any client can cause an entry.
+                traceback.print_exc()
 
     def _join(self, workers: list[threading.Thread]) -> None:
         deadline = time.monotonic() + JOIN_SECONDS
@@ -223,11 +232,13 @@ def create_server(application: WSGIApplication, **kw: Any) -> Server:
 
     faults: list[str] = []
     sockets: list[socket.socket] = []
-    if "sockets" in kw:
+    if kw.get("sockets") is None:
+        kw.pop("sockets", None)  # Not stated.
+    else:
         sockets = list(kw["sockets"])
         faults = _sockets.check(sockets)
         # The engine owns and closes what it is given, so it gets duplicates; the caller's sockets stay the caller's.
-        kw = {**kw, "sockets": [] if faults else [sock.dup().detach() for sock in sockets]}
+        kw = {**kw, "sockets": [] if faults else [_sockets.duplicate(sock) for sock in sockets]}
     environ = {name: value for name, value in os.environ.items() if name.startswith("WAITRESS_")}
     configured = _native.configure({}, environ, {}, None, kw)
     faults += configured["errors"]

@@ -43,7 +43,7 @@ internal sealed class Server : IDisposable
         (this.settings, this.sockets, this.log) = (settings, sockets, log);
 
         // A connection has one request at a time, so the queue can't be longer than there are connections.
-        queue = new RequestQueue<Exchange>(settings.ConnectionLimit + sockets.Count, settings.Concurrency, TimeProvider.System);
+        queue = new RequestQueue<Exchange>((int)Math.Min((long)settings.ConnectionLimit + sockets.Count, int.MaxValue), settings.Concurrency, TimeProvider.System);
         this.app = new WsgiApp(interpreter, app, settings, log);
         for (var i = 0; i < settings.Concurrency; i++)
             workers.Add(new Worker(queue, this.app, TimeProvider.System));
@@ -59,6 +59,9 @@ internal sealed class Server : IDisposable
     /// <summary>Where it listens, for "Serving on" and effective_listen.</summary>
     public IReadOnlyList<ListenSocket> Sockets => sockets;
 
+    /// <summary>Whether the sockets are systemd's: taken once, so the caller forgets the variables that announced them.</summary>
+    public bool Activated { get; private init; }
+
     /// <summary>How many Python threads are to call <see cref="Work"/>.</summary>
     public int Threads => workers.Count;
 
@@ -68,11 +71,11 @@ internal sealed class Server : IDisposable
     /// <summary>Opens the sockets; what can't be opened is an IOException with one line, and nothing stays open.</summary>
     public static Server Open(Settings settings, IReadOnlyDictionary<string, string> environment, Interpreter interpreter, PyRef app, Mailbox log)
     {
-        var activated = InheritedSockets.FromSystemd(environment, Environment.ProcessId);
+        var activated = settings.ListenStated ? [] : InheritedSockets.FromSystemd(environment, Environment.ProcessId);
         var outcome = ListenSockets.Open(settings, activated);
         if (outcome.Errors.Count > 0)
             throw new IOException(string.Join("; ", outcome.Errors));
-        return new Server(settings, outcome.Sockets, interpreter, app, log);
+        return new Server(settings, outcome.Sockets, interpreter, app, log) { Activated = activated.Count > 0 };
     }
 
     /// <summary>Begins to accept connections. Called detached.</summary>

@@ -16,6 +16,7 @@ class FakeEngine:
     def __init__(self, app, wake_fd, environ):
         self.app, self.wake_fd, self.environ = app, wake_fd, environ
         self.listen = [("127.0.0.1", "8080"), ("::1", "8080")]
+        self.activated = False
         self.urls = ["http://127.0.0.1:8080", "http://[::1]:8080"]
         self.descriptors: list[int] = []
         self.threads = 3

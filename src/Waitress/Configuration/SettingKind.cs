@@ -148,6 +148,7 @@ internal sealed record SettingKind(string Placeholder, string Allowed, SettingKi
         var parts = given switch
         {
             string text => [text],
+            null when least == 0 => [], // Waitress's own default of trusted_proxy.
             IReadOnlyList<object?> list => list,
             _ => null,
         };

@@ -11,6 +11,8 @@ internal sealed record Settings
     // Sockets when not empty, else UnixSocket when not null, else Listen.
     /// <summary>Each <c>host:port</c>, IPv6 in brackets, the host <c>*</c> for all interfaces; a port is always there.</summary>
     public ValueList<string> Listen { get; init; } = ["0.0.0.0:8080"];
+    /// <summary>Whether somebody said where to listen; if not, systemd's sockets stand in for the default.</summary>
+    public bool ListenStated { get; init; }
     public bool Ipv4 { get; init; } = true;
     public bool Ipv6 { get; init; } = true;
     public string? UnixSocket { get; init; }
@@ -50,7 +52,6 @@ internal sealed record Settings
     public long OutbufOverflow { get; init; } = 1_048_576;
     public long OutbufHighWatermark { get; init; } = 16_777_216;
     public int ChannelTimeout { get; init; } = 120;
-    public int ChannelRequestLookahead { get; init; }
     public int GracefulTimeout { get; init; } = 30;
 
     // What is told.

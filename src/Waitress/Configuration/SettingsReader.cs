@@ -23,9 +23,12 @@ internal static class SettingsReader
         SettingsRules.Judge(draft);
         // 3. What is left goes into the record.
         var settings = draft.Errors.Count > 0 ? null
-            : draft.Stated.Values.Aggregate(new Settings(), (sum, stated) => stated.Row.Apply(sum, stated.Value));
+            : draft.Stated.Values.Aggregate(new Settings { ListenStated = SaysWhere(draft) }, (sum, stated) => stated.Row.Apply(sum, stated.Value));
         return new SettingsOutcome(settings, draft.Errors, draft.Warnings, SettingsReport.Write(draft));
     }
+
+    private static bool SaysWhere(SettingsDraft draft) =>
+        draft.Stated.Values.Any(stated => stated.Row.Name is "host" or "port" or "listen" or "unix_socket" or "sockets");
 
     private static void ReadNamed(SettingsDraft draft, IReadOnlyDictionary<string, object?> source, SettingOrigin origin)
     {

@@ -182,11 +182,6 @@ internal static class SettingsTable
             Origin = AsWaitress, Apply = (s, v) => s with { ChannelTimeout = Int(v) }, Unit = "seconds",
             Help = "A connection on which nothing moves for this long, and no request runs, is closed.",
         },
-        new("channel_request_lookahead", Limits, Whole(0, int.MaxValue), 0L)
-        {
-            Origin = AsWaitress, Apply = (s, v) => s with { ChannelRequestLookahead = Int(v) }, Unit = "requests",
-            Help = "How many further requests of a connection may be read while one of them runs.",
-        },
         new("graceful_timeout", Limits, Whole(0, LongestTimeout), 30L)
         {
             Origin = "Kubernetes's grace period", Apply = (s, v) => s with { GracefulTimeout = Int(v) }, Unit = "seconds",
@@ -197,7 +192,7 @@ internal static class SettingsTable
         new("log_socket_errors", Logging, Flag, true)
         {
             Origin = AsWaitress, Apply = (s, v) => s with { LogSocketErrors = (bool)v! },
-            Help = "Log connections that break off.",
+            Help = "Log clients that leave before their answer is complete.",
             Difference = "Errors raised by the app are always logged.",
         },
         new("expose_tracebacks", Logging, Flag, false)
@@ -216,10 +211,15 @@ internal static class SettingsTable
             Origin = AsWaitress, Apply = Ignored, Unit = "bytes",
             Help = "No effect here, because the engine decides itself when to write. Deprecated in Waitress too.",
         },
+        new("channel_request_lookahead", NoEffect, Whole(0, int.MaxValue), 0L)
+        {
+            Origin = AsWaitress, Apply = Ignored, Unit = "requests",
+            Help = "No effect here, because the engine always reads on while a request runs: waitress.client_disconnected works without it.",
+        },
         new("cleanup_interval", NoEffect, Whole(0, LongestTimeout), 30L)
         {
             Origin = AsWaitress, Apply = Ignored, Unit = "seconds",
-            Help = "No effect here, because each connection has a timer of its own and no sweep is needed.",
+            Help = "No effect here, because idle connections are looked for once a second whatever their number.",
         },
         new("asyncore_loop_timeout", NoEffect, Whole(0, LongestTimeout), 1L)
         {

@@ -98,7 +98,8 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
     {
         try
         {
-            return await exchange.Body.ReceiveAsync(exchange.BodyReader, exchange.Request.Headers.ContentLength) ?? exchange.BrokenFraming;
+            var refusal = await exchange.Body.ReceiveAsync(exchange.BodyReader, exchange.Request.Headers.ContentLength);
+            return exchange.BrokenFraming ?? refusal; // The audit's words say what is wrong, Kestrel's that something is.
         }
         catch (Exception e) when (e is (IOException or UnauthorizedAccessException) and not ConnectionResetException && !exchange.ClientGone)
         {

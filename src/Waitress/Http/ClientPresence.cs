@@ -41,6 +41,9 @@ internal sealed class ClientPresence : IDisposable
     public bool GaveUp(long since) =>
         Gone || (Volatile.Read(ref _endedAt) is var ended and not 0 && _clock.GetElapsedTime(since, ended) > TimeSpan.FromSeconds(1));
 
+    /// <summary>The socket, for what only it can tell.</summary>
+    public Socket? Socket => _connection.Features.Get<IConnectionSocketFeature>()?.Socket;
+
     /// <summary>A write has found that nobody is there.</summary>
     public void Lost() => _gone.Cancel();
 
@@ -65,7 +68,7 @@ internal sealed class ClientPresence : IDisposable
     {
         try
         {
-            _connection.Features.Get<IConnectionSocketFeature>()?.Socket.Send(ReadOnlySpan<byte>.Empty);
+            Socket?.Send(ReadOnlySpan<byte>.Empty);
             return false;
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)

@@ -67,10 +67,16 @@ internal sealed class Exchange : IValueTaskSource
     /// <summary>What is wrong with the chunks received so far, which Kestrel let pass.</summary>
     public Refusal? BrokenFraming => wire.ChunkError;
 
+    /// <summary>Why the app could not read its input to the end, where it reads while the body arrives.</summary>
+    public Refusal? InputRefusal { get; set; }
+
     public PipeReader BodyReader => bodyPipe.Reader;
 
     /// <summary>Whether nobody is left to read an answer.</summary>
     public bool ClientGone => wire.Client.Gone;
+
+    /// <summary>The client's socket.</summary>
+    public Socket? Socket => wire.Client.Socket;
 
     /// <summary>Whether the client has closed the connection, as far as can be told without writing to it.</summary>
     public bool ClientLeft => wire.Client.Ended;
@@ -90,6 +96,7 @@ internal sealed class Exchange : IValueTaskSource
     public void Begin()
     {
         Number++;
+        InputRefusal = null;
         wire.ExchangeStarted();
         served.Reset();
         Response.Reset();

@@ -50,7 +50,7 @@ internal static class KestrelSetup
         options.Limits.MaxRequestBufferSize = null;
         options.Limits.MaxResponseBufferSize = Math.Max(1, settings.OutbufOverflow);
         options.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(Math.Max(1, settings.ChannelTimeout));
-        options.Limits.RequestHeadersTimeout = s_headersTimeout;
+        options.Limits.RequestHeadersTimeout = options.Limits.KeepAliveTimeout < s_headersTimeout ? options.Limits.KeepAliveTimeout : s_headersTimeout;
         // A slow client is bounded by channel_timeout, which the application watches, not by a rate.
         options.Limits.MinRequestBodyDataRate = null;
         options.Limits.MinResponseDataRate = null;

@@ -13,6 +13,14 @@ namespace Waitress.Http;
 /// </summary>
 internal sealed class RequestBody(Settings settings, IdleSweep sweep) : IDisposable
 {
+    /// <summary>What Kestrel's own refusals while a body is read mean.</summary>
+    public static Refusal RefusalFor(BadHttpRequestException failure) => failure.StatusCode switch
+    {
+        408 => Refusal.RequestTimeout,
+        413 => Refusal.BodyTooLarge,
+        _ => Truncated,
+    };
+
     private static readonly Refusal Truncated = Refusal.BadRequest.Because("The request body ended early");
 
     private PipeReader? reading;
@@ -43,6 +51,7 @@ internal sealed class RequestBody(Settings settings, IdleSweep sweep) : IDisposa
                 if (!pending.IsCompleted)
                     Watch(reader);
                 var result = await pending;
+                Volatile.Write(ref waitsSince, 0);
                 var refusal = result.IsCanceled ? Refusal.RequestTimeout
                     : Length + result.Buffer.Length >= settings.MaxRequestBodySize ? Refusal.BodyTooLarge
                     : null;
@@ -61,12 +70,7 @@ internal sealed class RequestBody(Settings settings, IdleSweep sweep) : IDisposa
         }
         catch (BadHttpRequestException e)
         {
-            return e.StatusCode switch
-            {
-                408 => Refusal.RequestTimeout,
-                413 => Refusal.BodyTooLarge,
-                _ => Truncated,
-            };
+            return RefusalFor(e);
         }
     }
 
@@ -87,7 +91,7 @@ internal sealed class RequestBody(Settings settings, IdleSweep sweep) : IDisposa
     /// <summary>Ends the wait with a 408 when nothing has come for channel_timeout seconds. Called by the sweep, on any thread.</summary>
     public void EndIfIdle(TimeProvider clock)
     {
-        if (clock.GetElapsedTime(Volatile.Read(ref waitsSince)) > TimeSpan.FromSeconds(settings.ChannelTimeout))
+        if (Volatile.Read(ref waitsSince) is var since and not 0 && clock.GetElapsedTime(since) > TimeSpan.FromSeconds(settings.ChannelTimeout))
             Volatile.Read(ref reading)?.CancelPendingRead();
     }
 
@@ -105,11 +109,11 @@ internal sealed class RequestBody(Settings settings, IdleSweep sweep) : IDisposa
     {
         if (File is not null)
             return Append(piece);
-        var needed = (int)Length + piece.Length;
-        if (needed > settings.InbufOverflow)
+        var needed = Length + piece.Length;
+        if (needed > settings.InbufOverflow || needed > Array.MaxLength)
             return Overflow(piece);
         if (memory.Length < needed)
-            Grow(Math.Max(needed, (int)Math.Min(declared ?? needed * 2L, settings.InbufOverflow)));
+            Grow((int)Math.Max(needed, Math.Min(declared ?? needed * 2, settings.InbufOverflow)));
         piece.Span.CopyTo(memory.AsSpan((int)Length));
         Length += piece.Length;
         return default;

@@ -1,6 +1,7 @@
 using System.IO.Pipelines;
 using System.Net;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace Waitress.Listening;
@@ -9,7 +10,7 @@ namespace Waitress.Listening;
 /// A socket connection that is counted until it is disposed, which is when its descriptor is closed: a response that a slow reader
 /// still fetches counts, though its request has ended. Kestrel reads these properties at the start of a connection, not per request.
 /// </summary>
-internal sealed class GatedConnection(ConnectionContext inner, ConnectionGate gate) : ConnectionContext
+internal sealed class GatedConnection(ConnectionContext inner, ConnectionGate gate, TimeSpan patience) : ConnectionContext
 {
     private int _left;
 
@@ -28,7 +29,12 @@ internal sealed class GatedConnection(ConnectionContext inner, ConnectionGate ga
     {
         try
         {
-            await inner.DisposeAsync();
+            // Ends when the client has taken what was still to be sent. One that takes nothing would keep its place for ever.
+            var socket = inner.Features.Get<IConnectionSocketFeature>()?.Socket;
+            var disposed = inner.DisposeAsync().AsTask();
+            if (!disposed.IsCompleted && !await SocketProgress.WaitAsync(disposed, socket, patience))
+                inner.Abort(new ConnectionAbortedException("The client took nothing of its answer for channel_timeout"));
+            await disposed;
             await base.DisposeAsync();
         }
         finally

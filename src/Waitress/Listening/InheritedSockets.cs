@@ -42,9 +42,16 @@ internal static class InheritedSockets
         Socket? socket = null;
         try
         {
+            // What is no socket is somebody's open file: looked at, and left alone.
+            using (var look = new Socket(new SafeSocketHandle((nint)descriptor, ownsHandle: false)))
+            {
+                error = look.SocketType == SocketType.Unknown ? "it is not a socket" : null;
+                if (error is not null)
+                    return null;
+            }
+
             socket = new Socket(new SafeSocketHandle((nint)descriptor, ownsHandle: true));
-            error = socket.SocketType == SocketType.Unknown ? "it is not a socket"
-                : socket.SocketType != SocketType.Stream ? "it is not a stream socket"
+            error = socket.SocketType != SocketType.Stream ? "it is not a stream socket"
                 : socket.AddressFamily is not (AddressFamily.InterNetwork or AddressFamily.InterNetworkV6 or AddressFamily.Unix)
                     ? "it is neither TCP nor a unix socket"
                 : !IsBound(socket.LocalEndPoint) ? "it is not bound"

@@ -10,7 +10,7 @@ namespace Waitress.Listening;
 /// <see cref="UnbindAsync"/> from the stopping thread. No failed accept ends the loop: only unbinding does.
 /// </summary>
 internal sealed class Listener(
-    ListenSocket socket, EndPoint endPoint, ConnectionGate gate, SocketConnectionContextFactory contexts, Action<string>? report)
+    ListenSocket socket, EndPoint endPoint, ConnectionGate gate, SocketConnectionContextFactory contexts, TimeSpan patience, Action<string>? report)
     : IConnectionListener
 {
     // Long enough not to spin while the process is out of descriptors, short enough to be back soon after.
@@ -108,7 +108,7 @@ internal sealed class Listener(
         {
             if (accepted.AddressFamily != AddressFamily.Unix)
                 accepted.NoDelay = true;
-            var connection = new GatedConnection(contexts.Create(accepted), gate);
+            var connection = new GatedConnection(contexts.Create(accepted), gate, patience);
             // An accepted unix socket does not know its path; SERVER_PORT is that path.
             connection.LocalEndPoint ??= socket.Socket.LocalEndPoint;
             return connection;

@@ -17,6 +17,7 @@ internal sealed class ListenerFactory : IConnectionListenerFactory, IConnectionL
 
     private readonly SocketConnectionContextFactory _contexts;
     private readonly ConnectionGate _gate;
+    private readonly TimeSpan _patience;
     private readonly Action<string>? _report;
 
     /// <param name="settings">For the size of the output buffer (<c>outbuf_overflow</c>).</param>
@@ -26,6 +27,7 @@ internal sealed class ListenerFactory : IConnectionListenerFactory, IConnectionL
     public ListenerFactory(Settings settings, ConnectionGate gate, ILoggerFactory logs, Action<string>? report = null)
     {
         _gate = gate;
+        _patience = TimeSpan.FromSeconds(Math.Max(1, settings.ChannelTimeout));
         _report = report;
         var options = new SocketConnectionFactoryOptions
         {
@@ -46,7 +48,7 @@ internal sealed class ListenerFactory : IConnectionListenerFactory, IConnectionL
 
     /// <inheritdoc/>
     public ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default) =>
-        new(new Listener(((ListenEndPoint)endpoint).Socket, endpoint, _gate, _contexts, _report));
+        new(new Listener(((ListenEndPoint)endpoint).Socket, endpoint, _gate, _contexts, _patience, _report));
 
     /// <inheritdoc/>
     public void Dispose() => _contexts.Dispose();

@@ -19,6 +19,7 @@ internal static class Engine
         Add(engine, "threads"u8, PyNumbers.From(server.Threads));
         Add(engine, "urls"u8, PyValues.FromList(server.Sockets.Select(socket => socket.Url)));
         Add(engine, "listen"u8, Listen(server));
+        Add(engine, "activated"u8, PyNumbers.From(server.Activated));
         Add(engine, "descriptors"u8, PyValues.FromList(server.Sockets.Select(socket => (object?)socket.Descriptor)));
         var type = interpreter.CallableType.Ref;
         Add(engine, "start"u8, new Function("start", 0, _ => Detached(server.Start)).ToPython(type));

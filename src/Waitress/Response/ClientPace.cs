@@ -1,6 +1,7 @@
 using System.IO.Pipelines;
 using Waitress.Configuration;
 using Waitress.Http;
+using Waitress.Listening;
 
 namespace Waitress.Response;
 
@@ -16,8 +17,7 @@ internal static class ClientPace
         if (!flush.IsCompletedSuccessfully)
         {
             var task = flush.AsTask();
-            await ((Task)task).WaitAsync(TimeSpan.FromSeconds(settings.ChannelTimeout)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (!task.IsCompleted)
+            if (!await SocketProgress.WaitAsync(task, exchange.Socket, TimeSpan.FromSeconds(settings.ChannelTimeout)))
             {
                 exchange.Response.CutOff();
                 exchange.ClientLost();

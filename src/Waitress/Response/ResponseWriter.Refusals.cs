@@ -14,7 +14,8 @@ internal sealed partial class ResponseWriter
     /// </summary>
     public void Refuse(Refusal reason)
     {
-        if (Committed)
+        // A suppressed body (HEAD) commits the head without handing it to Kestrel.
+        if (Committed && head.HasStarted)
             CutShort();
         else
             refusal = reason;
@@ -25,6 +26,7 @@ internal sealed partial class ResponseWriter
 
     private void WriteRefusal(Refusal reason)
     {
+        Committed = false;
         Restart();
         Start(reason.Status, reason.Reason);
         var body = Encoding.UTF8.GetBytes(

@@ -118,7 +118,7 @@ internal sealed partial class ResponseWriter(Exchange exchange, IFeatureCollecti
     /// <summary>Sends what is not sent yet; the request is over when it returns.</summary>
     public ValueTask FinishAsync()
     {
-        if (refusal is not null && !Committed)
+        if (refusal is not null && !head.HasStarted)
             WriteRefusal(refusal);
         if (broken || backlog is not null || file is not null)
             return FinishSlowAsync();
@@ -152,11 +152,9 @@ internal sealed partial class ResponseWriter(Exchange exchange, IFeatureCollecti
             return default;
         var sent = pipe.WriteAsync(gathered.AsMemory(0, gatheredLength));
         if (!sent.IsCompletedSuccessfully)
-            return Await(sent);
+            return ClientPace.KeepAsync(sent, exchange, settings);
         Note(sent.Result);
         return default;
-
-        async ValueTask Await(ValueTask<FlushResult> sent) => Note(await sent);
     }
 
     // A flush that is complete for good tells that the transport has ended: the only news of a client that closed both directions.

@@ -46,6 +46,16 @@ internal sealed class BodyPort(Exchange exchange, Mailbox log)
             return exchange.Response.Send(bytes) ? Outcome.Sent : Outcome.ClientGone;
     }
 
+    /// <summary>How many bytes a block holds; -1 when it is not bytes-like, which <see cref="Write"/> will tell the app.</summary>
+    public static long Measure(PyRef block)
+    {
+        using var buffer = new PyBuffer();
+        if (buffer.TryTake(block))
+            return buffer.Bytes.Length;
+        PythonError.Clear();
+        return -1;
+    }
+
     /// <summary>Keeps a whole small body for the moment when the thread is free; false when it has to be written.</summary>
     public bool TryGather(PyRef block) => exchange.Response.TryGather(Fit(PyBytes.Span(block)));
 

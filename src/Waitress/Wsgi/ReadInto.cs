@@ -3,6 +3,7 @@ using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http;
 using Waitress.Configuration;
 using Waitress.CPython;
+using Waitress.Guards;
 using Waitress.Http;
 
 namespace Waitress.Wsgi;
@@ -14,10 +15,12 @@ namespace Waitress.Wsgi;
 /// </summary>
 internal sealed class ReadInto(Exchange exchange, Settings settings) : PyCallable
 {
+    private static readonly Refusal ClientLeft = Refusal.BadRequest.Because("The client has disconnected");
+
     private readonly int number = exchange.Number;
     private long total;
     private bool ended;
-    private string? failure;
+    private Refusal? failure;
 
     protected override PyNew Call(PyArguments arguments)
     {
@@ -35,10 +38,12 @@ internal sealed class ReadInto(Exchange exchange, Settings settings) : PyCallabl
                 (read, failure) = Read(buffer.WritableBytes);
         }
 
-        return failure is null ? PyNumbers.From(read) : PythonError.Raise(PythonError.Fault.Connection, failure);
+        // The answer, should the app let the error through: it is the client's fault, and nothing to show a traceback for.
+        exchange.InputRefusal = failure;
+        return failure is null ? PyNumbers.From(read) : PythonError.Raise(PythonError.Fault.Connection, failure.Detail);
     }
 
-    private (int Read, string? Problem) Read(Span<byte> destination)
+    private (int Read, Refusal? Problem) Read(Span<byte> destination)
     {
         if (ended || destination.IsEmpty)
             return (0, null);
@@ -46,7 +51,7 @@ internal sealed class ReadInto(Exchange exchange, Settings settings) : PyCallabl
         {
             var pending = exchange.BodyReader.ReadAsync(CancellationToken.None).AsTask();
             if (!pending.IsCompleted && !Arrived(pending))
-                return (0, "The client sent nothing for too long");
+                return (0, Refusal.RequestTimeout);
             var result = pending.GetAwaiter().GetResult();
             var length = (int)Math.Min(result.Buffer.Length, destination.Length);
             var taken = result.Buffer.Slice(0, length);
@@ -55,12 +60,12 @@ internal sealed class ReadInto(Exchange exchange, Settings settings) : PyCallabl
             exchange.BodyReader.AdvanceTo(taken.End);
             total += length;
             if (exchange.BrokenFraming is { } broken)
-                return (0, broken.Detail);
-            return total >= settings.MaxRequestBodySize ? (0, "The request body is too large") : (length, null);
+                return (0, broken);
+            return total >= settings.MaxRequestBodySize ? (0, Refusal.BodyTooLarge) : (length, null);
         }
         catch (Exception e) when (e is IOException or OperationCanceledException or BadHttpRequestException)
         {
-            return (0, e is BadHttpRequestException ? e.Message : "The client has disconnected");
+            return (0, exchange.BrokenFraming ?? (e is BadHttpRequestException bad ? RequestBody.RefusalFor(bad) : ClientLeft));
         }
     }
 

@@ -34,7 +34,12 @@ internal sealed partial class WsgiApp : IDisposable
     public void Serve(Exchange exchange)
     {
         if (exchange.ClientGaveUp)
-            return; // Nobody would read the answer; the app need not make it.
+        {
+            // Nobody would read the answer; the app need not make it.
+            exchange.Response.CutOff();
+            exchange.ClientLost();
+            return;
+        }
         try
         {
             using var input = OpenInput(exchange);
@@ -126,7 +131,7 @@ internal sealed partial class WsgiApp : IDisposable
 
             // The length of a body of one block is known without being told (PEP 3333); asked after the first block, because
             // start_response may be called as late as that.
-            var length = first ? PyObjects.LengthOrMinusOne(block) : -1;
+            var length = first ? BodyPort.Measure(block) : -1;
             if (first && exchange.Response is { Declared: null, Committed: false } response && length >= 0
                 && PyObjects.LengthOrMinusOne(result) == 1)
                 response.Declare(length);
@@ -134,7 +139,7 @@ internal sealed partial class WsgiApp : IDisposable
             if (length == 0 && PyObjects.IsBytes(block))
                 continue;
             var outcome = port.Write(block);
-            if (outcome == BodyPort.Outcome.ClientGone)
+            if (outcome == BodyPort.Outcome.ClientGone && settings.LogSocketErrors)
                 log.Post(LogEvent.Disconnected, exchange.Request.Method, exchange.Request.RawTarget);
             if (outcome != BodyPort.Outcome.Sent)
                 return outcome;
@@ -182,6 +187,14 @@ internal sealed partial class WsgiApp : IDisposable
 
     private void Fail(Exchange exchange)
     {
+        if (exchange.InputRefusal is { } refusal)
+        {
+            PythonError.Clear();
+            log.Post(LogEvent.Refused, exchange.Peer, refusal.Status, refusal.Detail);
+            exchange.Response.Refuse(refusal);
+            return;
+        }
+
         var traceback = LogFailure(exchange);
         exchange.Response.Refuse(settings.ExposeTracebacks ? Refusal.AppFailed.Because(traceback) : Refusal.AppFailed);
     }

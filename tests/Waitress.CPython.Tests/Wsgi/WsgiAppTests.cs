@@ -214,6 +214,6 @@ public sealed class WsgiAppTests(PythonProcess python)
             """,
             "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc",
             new Settings { Asynchronous = false, ChannelTimeout = 1 });
-        Assert.Equal("['The client sent nothing for too long', 'The client sent nothing for too long']", answer.Text);
+        Assert.Equal("['The request did not arrive in time', 'The request did not arrive in time']", answer.Text);
     }
 }
