@@ -13,7 +13,7 @@ def app(environ, start_response):
 
 def ticks(client_disconnected, count=60):
     for number in range(count):
-        # The server can tell that the client left only with --channel-request-lookahead above 0.
+        # True once the client has closed its connection, so that the thread is free for the next listener.
         if client_disconnected is not None and client_disconnected():
             return
         yield f"tick {number}\n".encode()

@@ -87,9 +87,11 @@ internal static unsafe class PyObjects
         return length;
     }
 
-    public static bool IsTrue(PyRef value) => Api.PyObject_IsTrue(value) == 1;
+    /// <summary>bool(value); false when that fails, the error is dropped.</summary>
+    public static bool IsTrue(PyRef value) => Answer(Api.PyObject_IsTrue(value));
 
-    public static bool IsInstance(PyRef value, PyRef type) => Api.PyObject_IsInstance(value, type) == 1;
+    /// <summary>isinstance(value, type); false when that fails (a property __class__ may raise), the error is dropped.</summary>
+    public static bool IsInstance(PyRef value, PyRef type) => Answer(Api.PyObject_IsInstance(value, type));
 
     public static bool IsText(PyRef value) => Singletons.TypeOf(value) == Api.PyUnicode_Type;
 
@@ -117,6 +119,13 @@ internal static unsafe class PyObjects
         if (text.IsNull)
             Api.PyErr_Clear();
         return text.IsNull ? "<no text>" : PyTexts.ToText(text);
+    }
+
+    private static bool Answer(int result)
+    {
+        if (result < 0)
+            Api.PyErr_Clear();
+        return result == 1;
     }
 
     /// <summary>The name of the value's type, as error messages quote it.</summary>

@@ -161,8 +161,9 @@ internal sealed class Server : IDisposable
             log.Post(LogEvent.EngineFault, e);
         }
 
-        queue.Close();
+        // The queue last: once it is closed the workers go home, and whoever waits for them disposes what is left.
         watcher.Stop();
+        queue.Close();
         lock (gate)
             Ended = true;
         log.Wake();

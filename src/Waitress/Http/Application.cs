@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Abstractions;
 using Microsoft.AspNetCore.Http;
@@ -66,9 +67,19 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
 
     public void DisposeContext(Exchange context, Exception? exception)
     {
-        // A connection that was closed at graceful_timeout, or by its client, cancels what waits for it.
-        if (exception is not null and not CutException and not IOException and not BadHttpRequestException and not OperationCanceledException)
-            log.Post(LogEvent.EngineFault, exception);
+        switch (exception)
+        {
+            // Cut on purpose, which was logged where it was decided, or the client went: nothing is wrong here.
+            case null or CutException or ConnectionResetException or OperationCanceledException or BadHttpRequestException:
+                break;
+            case IOException:
+                log.Post(LogEvent.StorageFailed, "a response", exception.Message);
+                break;
+            default:
+                log.Post(LogEvent.EngineFault, exception);
+                break;
+        }
+
         context.End();
         inFlight.Leave();
     }
@@ -89,7 +100,7 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
         {
             return await exchange.Body.ReceiveAsync(exchange.BodyReader, exchange.Request.Headers.ContentLength) ?? exchange.BrokenFraming;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException && !exchange.ClientGone)
+        catch (Exception e) when (e is (IOException or UnauthorizedAccessException) and not ConnectionResetException && !exchange.ClientGone)
         {
             log.Post(LogEvent.StorageFailed, "a request body", e.Message);
             return Refusal.StorageFailed;

@@ -110,6 +110,7 @@ internal sealed class Exchange : IValueTaskSource
         Number++;
         Body.Dispose();
         Received.Clear();
+        Client.Clear();
         wire.ExchangeEnded();
     }
 

@@ -43,10 +43,15 @@ internal sealed class RequestBody(Settings settings, IdleSweep sweep) : IDisposa
                 if (!pending.IsCompleted)
                     Watch(reader);
                 var result = await pending;
-                if (result.IsCanceled)
-                    return Refusal.RequestTimeout;
-                if (Length + result.Buffer.Length >= settings.MaxRequestBodySize)
-                    return Refusal.BodyTooLarge;
+                var refusal = result.IsCanceled ? Refusal.RequestTimeout
+                    : Length + result.Buffer.Length >= settings.MaxRequestBodySize ? Refusal.BodyTooLarge
+                    : null;
+                if (refusal is not null)
+                {
+                    reader.AdvanceTo(result.Buffer.End); // A read that is left open is an error to Kestrel when it ends the body.
+                    return refusal;
+                }
+
                 foreach (var piece in result.Buffer)
                     await Store(piece, declared);
                 reader.AdvanceTo(result.Buffer.End);

@@ -11,15 +11,26 @@ internal static class TempFile
     public static SafeFileHandle Create()
     {
         var path = Path.Join(Path.GetTempPath(), $"waitress-{Path.GetRandomFileName()}");
-        var handle = File.OpenHandle(
-            path,
-            FileMode.CreateNew,
-            FileAccess.ReadWrite,
-            FileShare.Delete,
-            OperatingSystem.IsWindows() ? FileOptions.DeleteOnClose : FileOptions.None);
-        if (!OperatingSystem.IsWindows())
+        if (OperatingSystem.IsWindows())
+            return File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Delete, FileOptions.DeleteOnClose);
+
+        // Nobody else may look in between open and delete. OpenHandle takes no mode, so the file is made by a stream first.
+        var options = new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.Write,
+            BufferSize = 0,
+            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+        };
+        new FileStream(path, options).Dispose();
+        try
+        {
+            return File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Delete);
+        }
+        finally
+        {
             File.Delete(path);
-        return handle;
+        }
     }
 
     public static async ValueTask WriteAsync(SafeFileHandle file, ReadOnlyMemory<byte> data, long offset)

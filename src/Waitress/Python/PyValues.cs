@@ -35,7 +35,7 @@ internal static class PyValues
         {
             using var item = PyObjects.Next(iterator);
             if (item.IsNull)
-                return list;
+                return PythonError.IsSet ? throw PythonException.Take() : list;
             list.Add(FromPython(item));
         }
     }

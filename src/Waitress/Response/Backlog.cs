@@ -8,24 +8,30 @@ namespace Waitress.Response;
 /// <summary>
 /// What a slow client has not taken yet: an unlinked temporary file between the Python thread, which appends, and a pump,
 /// which moves it to Kestrel's pipe at the client's pace. While the pump runs it alone writes to the pipe; the
-/// lock guards the hand-over from one to the other.
+/// lock guards the hand-over from one to the other. The file is a ring: it never grows beyond outbuf_high_watermark and a block,
+/// however long the answer is.
 /// </summary>
 internal sealed class Backlog : IDisposable
 {
-    private const int Block = 65_536;
+    /// <summary>The most that is added or moved at once.</summary>
+    public const int Block = 65_536;
 
     private readonly Lock gate = new();
     private readonly PipeWriter pipe;
     private readonly Exchange exchange;
     private readonly Settings settings;
+    private readonly long ring;
     private readonly ManualResetEventSlim room = new(true);
     private SafeFileHandle? file;
     private long appended, moved;
     private bool pumping, failed;
     private Task pump = Task.CompletedTask;
 
-    private Backlog(PipeWriter pipe, Exchange exchange, Settings settings) =>
+    private Backlog(PipeWriter pipe, Exchange exchange, Settings settings)
+    {
         (this.pipe, this.exchange, this.settings) = (pipe, exchange, settings);
+        ring = settings.OutbufHighWatermark + Block;
+    }
 
     /// <summary>Starts to pump, behind a flush that waits for the client.</summary>
     public static Backlog Continue(Backlog? existing, PipeWriter pipe, ValueTask<FlushResult> flush, Exchange exchange, Settings settings)
@@ -38,7 +44,7 @@ internal sealed class Backlog : IDisposable
     }
 
     /// <summary>
-    /// Appends bytes; false when the pump has caught up and the pipe is the caller's again. Waits while outbuf_high_watermark
+    /// Appends at most <see cref="Block"/> bytes; false when the pump has caught up and the pipe is the caller's again. Waits while outbuf_high_watermark
     /// bytes are pending.
     /// </summary>
     public bool TryAdd(ReadOnlySpan<byte> data)
@@ -53,9 +59,7 @@ internal sealed class Backlog : IDisposable
                     return false;
                 if (appended - moved < settings.OutbufHighWatermark)
                 {
-                    file ??= TempFile.Create();
-                    TempFile.Write(file, data, appended);
-                    appended += data.Length;
+                    Append(data);
                     return true;
                 }
 
@@ -71,8 +75,14 @@ internal sealed class Backlog : IDisposable
     /// <summary>Until everything is handed to Kestrel, or the client has gone.</summary>
     public async Task DrainAsync()
     {
-        await pump;
-        Dispose();
+        try
+        {
+            await pump;
+        }
+        finally
+        {
+            Dispose();
+        }
     }
 
     public void Dispose()
@@ -84,13 +94,18 @@ internal sealed class Backlog : IDisposable
 
     private async Task PumpAsync(ValueTask<FlushResult> flush)
     {
+        var handedBack = false;
         try
         {
             // The first flush was begun by the Python thread; from here on the pump runs wherever the client's reads complete it.
             await ClientPace.KeepAsync(flush, exchange, settings);
-            while (!exchange.ClientGone && NextBlock() is var length and > 0)
+            while (!exchange.ClientGone)
             {
-                var read = await RandomAccess.ReadAsync(file!, pipe.GetMemory(length)[..length], moved);
+                var length = NextBlock();
+                handedBack = length == 0;
+                if (handedBack)
+                    return;
+                var read = await RandomAccess.ReadAsync(file!, pipe.GetMemory(length)[..length], moved % ring);
                 pipe.Advance(read);
                 await ClientPace.KeepAsync(pipe.FlushAsync(), exchange, settings);
                 lock (gate)
@@ -107,10 +122,26 @@ internal sealed class Backlog : IDisposable
         }
         finally
         {
-            lock (gate)
-                pumping = false;
+            // After the hand-over the Python thread may have started the next pump already: that one's flag is not ours to lower.
+            if (!handedBack)
+            {
+                lock (gate)
+                    pumping = false;
+            }
+
             room.Set();
         }
+    }
+
+    private void Append(ReadOnlySpan<byte> data)
+    {
+        file ??= TempFile.Create();
+        var at = appended % ring;
+        var fitting = (int)Math.Min(data.Length, ring - at);
+        TempFile.Write(file, data[..fitting], at);
+        if (fitting < data.Length)
+            TempFile.Write(file, data[fitting..], 0);
+        appended += data.Length;
     }
 
     // Zero hands the pipe back: decided under the lock, so that no byte is appended in between.
@@ -118,11 +149,10 @@ internal sealed class Backlog : IDisposable
     {
         lock (gate)
         {
-            var length = (int)Math.Min(appended - moved, Block);
+            var length = (int)Math.Min(Math.Min(appended - moved, Block), ring - (moved % ring));
             if (length == 0)
                 pumping = false;
             return length;
         }
     }
-
 }

@@ -1,13 +1,8 @@
-using System.Buffers;
-
 namespace Waitress.Response;
 
 /// <summary>Bodies that are sent while the app still makes them.</summary>
 internal sealed partial class ResponseWriter
 {
-    /// <summary>Larger blocks are handed on in slices, so that the limits on memory and disk hold within one block too.</summary>
-    private const int Slice = 65_536;
-
     private Backlog? backlog;
 
     /// <summary>
@@ -21,12 +16,22 @@ internal sealed partial class ResponseWriter
         Written += data.Length;
         if (Suppressed)
             return !exchange.ClientGone;
-        while (!data.IsEmpty && !exchange.ClientGone)
+        try
         {
-            var slice = data[..Math.Min(data.Length, Slice)];
-            data = data[slice.Length..];
-            if (backlog is null || !backlog.TryAdd(slice))
-                SendDirect(slice);
+            // In slices, so that the limits on memory and disk hold within one large block too.
+            while (!data.IsEmpty && !broken && !exchange.ClientGone)
+            {
+                var slice = data[..Math.Min(data.Length, Backlog.Block)];
+                data = data[slice.Length..];
+                if (backlog is null || !backlog.TryAdd(slice))
+                    SendDirect(slice);
+            }
+        }
+        catch (IOException)
+        {
+            // An app that goes on after the OSError must not send what comes behind the gap.
+            CutShort();
+            throw;
         }
 
         return !exchange.ClientGone;
@@ -34,7 +39,9 @@ internal sealed partial class ResponseWriter
 
     private void SendDirect(ReadOnlySpan<byte> slice)
     {
-        pipe.Write(slice);
+        // Asked for by its size: .NET 10's pool for bare sockets answers "any size" with no memory at all.
+        slice.CopyTo(pipe.GetSpan(slice.Length));
+        pipe.Advance(slice.Length);
         var flushed = pipe.FlushAsync();
         if (flushed.IsCompletedSuccessfully)
         {

@@ -130,23 +130,18 @@ internal sealed partial class ResponseWriter(Exchange exchange, IFeatureCollecti
 
     private async ValueTask FinishSlowAsync()
     {
-        if (backlog is not null)
-            await backlog.DrainAsync();
+        if (backlog is { } pending)
+        {
+            backlog = null;
+            await pending.DrainAsync();
+        }
+
         if (file is not null)
             await SendFileAsync();
-        if (gatheredLength > 0)
-        {
-            Commit();
-            await SendGathered();
-        }
-
-        if (broken && !Committed && !exchange.ClientGone)
-        {
-            // Nothing of the announced body came: the head alone shows that it is missing.
-            Commit();
-            _ = await pipe.FlushAsync();
-        }
-
+        Commit();
+        await SendGathered();
+        if (broken && gatheredLength == 0 && !exchange.ClientGone)
+            Note(await pipe.FlushAsync()); // The head alone, at least: else Kestrel would answer the cut with a 500 of its own.
         if (broken || exchange.ClientGone)
             throw CutException.Instance;
     }

@@ -13,6 +13,15 @@ internal sealed class Outbox
     private readonly List<Exchange> waiting = [];
     private readonly List<Exchange> leaving = [];
 
+    public bool IsEmpty
+    {
+        get
+        {
+            lock (gate)
+                return waiting.Count == 0;
+        }
+    }
+
     public void Add(Exchange exchange)
     {
         lock (gate)

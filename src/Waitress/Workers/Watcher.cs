@@ -62,11 +62,13 @@ internal sealed class Watcher(RequestQueue<Exchange> queue, IReadOnlyList<Worker
         }
     }
 
-    // The flag goes up before the last look, so that a request that comes in between is either seen or sets the event.
+    // The flag goes up before the last look, so that a request that comes in between is either seen or sets the event. The
+    // outboxes come after the queue: a worker takes a request only after it has put the answer before it there, so an answer
+    // that is held back behind a long call is seen in one of the two.
     private void Rest()
     {
         resting = true;
-        if (queue.Read().Waiting == 0 && !ended)
+        if (queue.Read().Waiting == 0 && workers.All(worker => worker.Outbox.IsEmpty) && !ended)
             work.WaitOne();
         resting = false;
     }

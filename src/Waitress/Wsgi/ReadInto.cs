@@ -17,6 +17,7 @@ internal sealed class ReadInto(Exchange exchange, Settings settings) : PyCallabl
     private readonly int number = exchange.Number;
     private long total;
     private bool ended;
+    private string? failure;
 
     protected override PyNew Call(PyArguments arguments)
     {
@@ -26,11 +27,15 @@ internal sealed class ReadInto(Exchange exchange, Settings settings) : PyCallabl
         using var buffer = new PyBuffer();
         if (!buffer.TryTake(arguments[0], writable: true))
             return default;
-        string? problem;
-        int read;
+        var read = 0;
         using (PythonThread.Detach())
-            (read, problem) = Read(buffer.WritableBytes);
-        return problem is null ? PyNumbers.From(read) : PythonError.Raise(PythonError.Fault.Connection, problem);
+        {
+            // A failure stays: read again, a body that broke off must not look like one that ended, nor a read be begun twice.
+            if (failure is null)
+                (read, failure) = Read(buffer.WritableBytes);
+        }
+
+        return failure is null ? PyNumbers.From(read) : PythonError.Raise(PythonError.Fault.Connection, failure);
     }
 
     private (int Read, string? Problem) Read(Span<byte> destination)

@@ -48,6 +48,13 @@ internal sealed partial class WsgiApp : IDisposable
             log.Post(LogEvent.StorageFailed, "a response", e.Message);
             exchange.Response.Refuse(Refusal.StorageFailed);
         }
+        catch (Exception e)
+        {
+            // A bug of ours. The worker has to live on: its thread would take the answers it holds with it, and its place in the queue.
+            PythonError.Clear();
+            log.Post(LogEvent.EngineFault, e);
+            exchange.Response.Refuse(Refusal.AppFailed);
+        }
     }
 
     public void Dispose()
@@ -91,7 +98,17 @@ internal sealed partial class WsgiApp : IDisposable
             }
         }
 
-        var sent = PyObjects.IsInstance(result, python.FileWrapper.Ref) ? AnswerFile(exchange, port, result) : Iterate(exchange, port, result);
+        BodyPort.Outcome sent;
+        try
+        {
+            sent = PyObjects.IsInstance(result, python.FileWrapper.Ref) ? AnswerFile(exchange, port, result) : Iterate(exchange, port, result);
+        }
+        catch (IOException)
+        {
+            Close(exchange, result, BodyPort.Outcome.ClientGone); // The disk is full; the iterable is closed all the same.
+            throw;
+        }
+
         return Close(exchange, result, sent) && (sent != BodyPort.Outcome.Sent || EndBody(exchange));
     }
 

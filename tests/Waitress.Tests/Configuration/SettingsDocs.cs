@@ -24,8 +24,8 @@ internal static class SettingsDocs
         4. a TOML file: the one named by `--config`, else the table `[tool.waitress]` of a `pyproject.toml` beside the app;
         5. the default.
 
-        `serve()` and `create_server()` read neither the environment nor a file. `--check-config` shows every setting, its value
-        and where it came from, and exits. All mistakes of all sources are told at once, before any socket is opened. An unknown
+        `serve()` and `create_server()` read the `WAITRESS_*` variables as well, but neither `PORT` and `WEB_CONCURRENCY` nor a
+        file. `--check-config` shows every setting, its value and where it came from, and exits. All mistakes of all sources are told at once, before any socket is opened. An unknown
         option, keyword or key of the file is a mistake; an unknown `WAITRESS_` name in the environment is a warning.
 
         Options that exclude each other are judged by strength too: `--unix-socket` on the command line sets `PORT` aside, while

@@ -1,0 +1,130 @@
+using Waitress.Dispatch;
+
+namespace Waitress.Tests.Dispatch;
+
+/// <summary>Each rule by looks that a test makes up: the pacer knows no clock and no thread.</summary>
+public sealed class PacerTests
+{
+    private static readonly TimeSpan Short = TimeSpan.FromMilliseconds(2), Long = TimeSpan.FromMilliseconds(6);
+
+    private static QueueState Busy(long taken, int target, TimeSpan? oldest = null) =>
+        new(Waiting: 3, oldest ?? Short, taken, Active: target, Idle: 4 - target, target);
+
+    [Theory]
+    [InlineData(false, 1)]
+    [InlineData(true, 4)]
+    public void Initial_ByParallelism_OneOrAll(bool parallel, int expected) => Assert.Equal(expected, new Pacer(4, parallel).Initial);
+
+    [Fact]
+    public void Look_AllAsleepTwice_RaisesByOne()
+    {
+        var pacer = new Pacer(4, parallel: false);
+        Assert.Equal(1, pacer.Look(Busy(1, 1), allAsleep: true));
+        Assert.Equal(2, pacer.Look(Busy(2, 1), allAsleep: true));
+        Assert.Equal(2, pacer.Look(Busy(3, 2), allAsleep: true));
+        Assert.Equal(3, pacer.Look(Busy(4, 2), allAsleep: true));
+    }
+
+    [Fact]
+    public void Look_AsleepThenAwake_StartsToCountAnew()
+    {
+        var pacer = new Pacer(4, parallel: false);
+        Assert.Equal(1, pacer.Look(Busy(1, 1), allAsleep: true));
+        Assert.Equal(1, pacer.Look(Busy(2, 1), allAsleep: false));
+        Assert.Equal(1, pacer.Look(Busy(3, 1), allAsleep: true));
+        Assert.Equal(2, pacer.Look(Busy(4, 1), allAsleep: true));
+    }
+
+    [Fact]
+    public void Look_NothingTakenForTheSwitchInterval_RaisesThoughAwake()
+    {
+        var pacer = new Pacer(4, parallel: false);
+        Assert.Equal(1, pacer.Look(Busy(5, 1, Long), allAsleep: false));
+        Assert.Equal(2, pacer.Look(Busy(5, 1, Long), allAsleep: false));
+    }
+
+    [Fact]
+    public void Look_NothingTakenForLessThanTheSwitchInterval_Keeps()
+    {
+        var pacer = new Pacer(4, parallel: false);
+        for (var look = 0; look < 100; look++)
+            Assert.Equal(1, pacer.Look(Busy(5, 1), allAsleep: false));
+    }
+
+    [Fact]
+    public void Look_OsDoesNotTell_GoesByProgress()
+    {
+        var pacer = new Pacer(4, parallel: false);
+        pacer.Look(Busy(5, 1), allAsleep: null);
+        Assert.Equal(1, pacer.Look(Busy(5, 1), allAsleep: null));
+        Assert.Equal(2, pacer.Look(Busy(5, 1), allAsleep: null));
+    }
+
+    [Fact]
+    public void Look_AtAllSeats_StaysThere()
+    {
+        var pacer = new Pacer(2, parallel: false);
+        for (var look = 0; look < 10; look++)
+            Assert.Equal(2, pacer.Look(Busy(look, 2), allAsleep: true));
+    }
+
+    [Fact]
+    public void Look_ProgressWithAThreadAwake64Times_LowersByOneNotBelowOne()
+    {
+        var pacer = new Pacer(4, parallel: false);
+        for (var look = 1; look < 64; look++)
+            Assert.Equal(2, pacer.Look(Busy(look, 2), allAsleep: false));
+        Assert.Equal(1, pacer.Look(Busy(64, 2), allAsleep: false));
+        for (var look = 65; look < 200; look++)
+            Assert.Equal(1, pacer.Look(Busy(look, 1), allAsleep: false));
+    }
+
+    [Fact]
+    public void Look_ASleepOrAStallInBetween_PutsTheLoweringOff()
+    {
+        foreach (var (asleep, step) in new[] { (true, 1), (false, 0) })
+        {
+            var pacer = new Pacer(4, parallel: false);
+            long taken = 0;
+            for (var look = 0; look < 63; look++)
+                pacer.Look(Busy(++taken, 2), allAsleep: false);
+            Assert.Equal(2, pacer.Look(Busy(taken += step, 2), asleep));
+            for (var look = 0; look < 63; look++)
+                Assert.Equal(2, pacer.Look(Busy(++taken, 2), allAsleep: false));
+            Assert.Equal(1, pacer.Look(Busy(++taken, 2), allAsleep: false));
+        }
+    }
+
+    [Fact]
+    public void Look_OsDoesNotTell_NeverLowers()
+    {
+        var pacer = new Pacer(4, parallel: false);
+        for (var look = 1; look < 300; look++)
+            Assert.Equal(3, pacer.Look(Busy(look, 3), allAsleep: null));
+    }
+
+    [Fact]
+    public void Look_NothingToJudge_Keeps()
+    {
+        QueueState[] quiet =
+        [
+            new(Waiting: 0, TimeSpan.Zero, 9, Active: 1, Idle: 3, Target: 1),
+            new(Waiting: 1, TimeSpan.FromMicroseconds(999), 9, Active: 1, Idle: 3, Target: 1), // Just come.
+            new(Waiting: 1, Long, 9, Active: 0, Idle: 4, Target: 1), // A seat is on its way.
+        ];
+        foreach (var state in quiet)
+        {
+            var pacer = new Pacer(4, parallel: false);
+            for (var look = 0; look < 100; look++)
+                Assert.Equal(1, pacer.Look(state, allAsleep: true));
+        }
+    }
+
+    [Fact]
+    public void Look_Parallel_NeverChanges()
+    {
+        var pacer = new Pacer(4, parallel: true);
+        for (var look = 0; look < 300; look++)
+            Assert.Equal(3, pacer.Look(Busy(look / 100, 3, Long), allAsleep: look % 2 == 0));
+    }
+}

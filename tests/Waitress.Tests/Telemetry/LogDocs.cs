@@ -1,0 +1,109 @@
+using System.Runtime.CompilerServices;
+using System.Text;
+using Waitress.Telemetry;
+
+namespace Waitress.Tests.Telemetry;
+
+/// <summary>Writes docs/logging.md from the table of log events. It lives here, since only the test that compares the two runs it.</summary>
+internal static class LogDocs
+{
+    private const string Intro = """
+        # Logging
+
+        This page is made from the table of log events in the code (`LogEvent`); a test fails when the two differ.
+
+        Every entry goes through Python's `logging`, on two loggers: `waitress`, and below it `waitress.queue` for the depth of the
+        queue alone. The app's own set-up of `logging` rules; there is no log file and no access log.
+
+        - `waitress-serve` sets the logger `waitress` to INFO where the app has given it no level, and calls
+          `logging.basicConfig()`, which does nothing where the app has set up handlers.
+        - `serve()` calls `logging.basicConfig()` and leaves levels alone. Without a set-up by the program the root logger is at
+          WARNING, so the start lines do not show. `_quiet=True` leaves `logging` untouched.
+        - `create_server()` touches nothing.
+
+        To see the start lines of a `serve()`:
+
+        ```python
+        logging.basicConfig(level=logging.INFO)
+        ```
+
+        To silence the queue, and only it:
+
+        ```python
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+        ```
+
+        ## Entries of the engine
+
+        The engine never calls Python's logging by itself. It puts entries into a mailbox, and the thread that runs the server takes
+        them out. So a slow log handler never delays a request. The mailbox holds 1,024 entries; what does not fit is counted, and
+        the count is logged. The number belongs to the entry for ever and is never used for another one; it is not part of the text.
+
+        """;
+
+    private const string Rest = """
+
+        ## Entries of the Python side
+
+        | Logger | Level | Text | When |
+        | --- | --- | --- | --- |
+        | `waitress` | INFO | Serving on http://HOST:PORT | At the start, once per address; a unix socket reads `http://unix:PATH`. |
+        | `waitress` | INFO | CPython VERSION, N threads, engine BUILD | At the start: the interpreter, the worker threads, what the engine was built from. |
+        | `waitress` | INFO | SIGNAL: finishing the requests in flight; a second signal ends at once | SIGINT or SIGTERM came (Ctrl-Break on Windows). |
+        | `waitress` | WARNING | N thread(s) still running: NAMES | Workers were still inside the app 5 seconds after the stop. |
+        | `waitress` | ERROR | Exception while serving METHOD PATH | The app raised, or broke PEP 3333; the traceback follows. SystemExit and KeyboardInterrupt included. |
+        | `waitress` | WARNING | (the settings in doubt, in words) | `waitress-serve` found settings that work but need a look, such as an unknown `WAITRESS_` name. `serve()` tells them as Python warnings. |
+
+        What an app writes to `wsgi.errors` goes to `sys.stderr`.
+
+        """;
+
+    // What stands for the values of each entry, and when it is written: the part that the table in the code does not know.
+    private static readonly Dictionary<LogEvent, (string[] Values, string When)> Notes = new()
+    {
+        [LogEvent.QueueDepth] = (["N"], "More requests wait than threads are idle. At most once a second, with the largest number since. More `--threads` help where the app waits (database, other services)."),
+        [LogEvent.Refused] = (["PEER", "STATUS", "REASON"], "A request was refused before the app saw it. Control characters in the reason are escaped."),
+        [LogEvent.LimitReached] = (["N"], "`connection_limit` is reached; nobody is refused."),
+        [LogEvent.LimitLeft] = ([], "A tenth of the limit, at least one connection, is free again."),
+        [LogEvent.TooManyBytes] = (["LENGTH", "METHOD", "TARGET"], "The app gave more bytes than its Content-Length; the rest was cut. Once per response."),
+        [LogEvent.TooFewBytes] = (["BYTES", "LENGTH", "METHOD", "TARGET"], "The app gave fewer bytes than its Content-Length; the connection was closed so that the client sees it."),
+        [LogEvent.BodyForbidden] = (["STATUS", "METHOD", "TARGET"], "The app gave a body with 204, 205 or 304; it was dropped."),
+        [LogEvent.Disconnected] = (["METHOD", "TARGET"], "The client left while its answer was made; the iterable was closed."),
+        [LogEvent.StorageFailed] = (["WHAT", "REASON"], "A temporary file could not be written (full disk, quota). The client got 500 where the head had not left."),
+        [LogEvent.ProxyHeaders] = (["(the case in words)"], "A trusted proxy sent a malformed header, or, with `log_untrusted_proxy_headers`, untrusted ones were removed."),
+        [LogEvent.StillRunning] = (["N", "SECONDS"], "The stop did not wait longer than `graceful_timeout`."),
+        [LogEvent.Lost] = (["N"], "The mailbox was full."),
+        [LogEvent.AcceptFailed] = (["(address and reason in words)"], "The system refused to accept, most often for want of descriptors (`ulimit -n`). The server tries again when a connection closes, after a second at the latest."),
+        [LogEvent.EngineFault] = (["(exception)"], "A fault of this server. Please report it."),
+    };
+
+    public static string Write()
+    {
+        var text = new StringBuilder(Intro);
+        text.Append("\n| Number | Logger | Level | Text | When |\n| --- | --- | --- | --- | --- |\n");
+        foreach (var entry in LogEvent.All)
+        {
+            var (values, when) = Notes[entry];
+            text.Append($"| {entry.Id} | `{entry.Logger}` | {Level(entry.Level)} | {entry.Write([.. values])} | {when} |\n");
+        }
+
+        return text.Append(Rest).ToString();
+    }
+
+    public static string File([CallerFilePath] string here = "")
+    {
+        var folder = Path.GetDirectoryName(here)!;
+        while (!System.IO.File.Exists(Path.Combine(folder, "Waitress.slnx")))
+            folder = Path.GetDirectoryName(folder)!;
+        return Path.Combine(folder, "docs", "logging.md");
+    }
+
+    private static string Level(int level) => level switch
+    {
+        10 => "DEBUG",
+        20 => "INFO",
+        30 => "WARNING",
+        40 => "ERROR",
+        _ => throw new ArgumentOutOfRangeException(nameof(level), level, "no level of Python's logging"),
+    };
+}
