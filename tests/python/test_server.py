@@ -168,12 +168,14 @@ class ServerTest(unittest.TestCase):
             create_server(app).close()
         self.assertEqual([each.category for each in seen], [DeprecationWarning, UserWarning])
 
-    def test_sockets_are_handed_over_as_descriptors_and_kept_open(self):
+    def test_sockets_are_handed_over_as_duplicates_for_the_engine_to_own(self):
         with socket.socket() as one:
             server = create_server(app, sockets=[one])
             self.addCleanup(server.close)
-            self.assertEqual(self.native.configure_calls[0][4], {"sockets": [one.fileno()]})
-            self.assertIs(server._sockets[0], one)
+            [handed] = self.native.configure_calls[0][4]["sockets"]
+            self.addCleanup(socket.close, handed)
+            self.assertNotEqual(handed, one.fileno())
+            self.assertTrue(os.path.sameopenfile(handed, one.fileno()))
 
     def test_sockets_of_the_wrong_kind_are_named_beside_other_faults(self):
         self.native.errors = ["threads: 0 is less than 1"]
