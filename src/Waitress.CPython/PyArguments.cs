@@ -4,12 +4,12 @@ namespace Waitress.CPython;
 internal readonly unsafe ref struct PyArguments
 {
     private readonly nint* values;
-    private readonly PyRef names;
+    private readonly PyRef _names;
 
     internal PyArguments(nint* values, nint countAndFlag, nint names)
     {
         this.values = values;
-        this.names = new PyRef(names);
+        _names = new PyRef(names);
         Count = (int)(countAndFlag & nint.MaxValue);
     }
 
@@ -23,7 +23,7 @@ internal readonly unsafe ref struct PyArguments
     {
         if (Count < least || Count > most)
             throw new RaiseException(PythonError.Fault.Type, $"{function}() takes {least} to {most} positional arguments but {Count} were given");
-        if (!names.IsNull && PySequences.TupleLength(names) > 0)
+        if (!_names.IsNull && PySequences.TupleLength(_names) > 0)
             throw new RaiseException(PythonError.Fault.Type, $"{function}() takes no keyword arguments");
     }
 
@@ -32,10 +32,10 @@ internal readonly unsafe ref struct PyArguments
     {
         if (index < Count)
             return new PyRef(values[index]);
-        var length = names.IsNull ? 0 : PySequences.TupleLength(names);
+        var length = _names.IsNull ? 0 : PySequences.TupleLength(_names);
         for (var i = 0; i < length; i++)
         {
-            using var key = PySequences.Item(names, i);
+            using var key = PySequences.Item(_names, i);
             if (!key.IsNull && PyTexts.Utf8(key, out _).SequenceEqual(name))
                 return new PyRef(values[Count + i]);
         }

@@ -12,21 +12,21 @@ internal unsafe ref struct PyBuffer
     private const int Simple = 0, Writable = 1;
 
 #pragma warning disable CS0649 // CPython assigns it.
-    private View view;
+    private View _view;
 #pragma warning restore CS0649
 
     /// <summary>False with a Python error set (TypeError: a bytes-like object is required).</summary>
     public bool TryTake(PyRef exporter, bool writable = false) =>
-        Api.PyObject_GetBuffer(exporter, (byte*)Unsafe.AsPointer(ref view), writable ? Writable : Simple) == 0;
+        Api.PyObject_GetBuffer(exporter, (byte*)Unsafe.AsPointer(ref _view), writable ? Writable : Simple) == 0;
 
-    public readonly ReadOnlySpan<byte> Bytes => new((void*)view.Start, checked((int)view.Length));
+    public readonly ReadOnlySpan<byte> Bytes => new((void*)_view.Start, checked((int)_view.Length));
 
-    public readonly Span<byte> WritableBytes => new((void*)view.Start, checked((int)view.Length));
+    public readonly Span<byte> WritableBytes => new((void*)_view.Start, checked((int)_view.Length));
 
     public void Dispose()
     {
-        if (view.Owner != 0)
-            Api.PyBuffer_Release((byte*)Unsafe.AsPointer(ref view));
+        if (_view.Owner != 0)
+            Api.PyBuffer_Release((byte*)Unsafe.AsPointer(ref _view));
     }
 
     // Py_buffer, part of the stable ABI since 3.11 and the same in 3.10: buf, obj, len, then seven fields of no use here.

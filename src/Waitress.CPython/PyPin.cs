@@ -6,22 +6,22 @@ namespace Waitress.CPython;
 /// </summary>
 internal sealed class PyPin : IDisposable
 {
-    private nint pointer;
+    private nint _pointer;
 
     internal PyPin(nint pointer)
     {
-        this.pointer = pointer;
+        _pointer = pointer;
         LiveReferences.Added();
     }
 
-    public PyRef Ref => new(pointer);
+    public PyRef Ref => new(_pointer);
 
     public void Dispose()
     {
-        if (pointer == 0)
+        if (_pointer == 0)
             return;
-        var last = new PyNew(pointer);
-        pointer = 0;
+        var last = new PyNew(_pointer);
+        _pointer = 0;
         LiveReferences.Removed();
         last.Dispose();
     }

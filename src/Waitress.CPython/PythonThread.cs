@@ -7,33 +7,33 @@ namespace Waitress.CPython;
 /// </summary>
 internal ref struct PythonThread
 {
-    private nint state;
+    private nint _state;
 
     /// <summary>Gives the GIL up; the caller holds no PyRef from here on.</summary>
     public static unsafe PythonThread Detach()
     {
         // Whoever detaches is about to wait or to send, which only the parent of a fork may do.
         Fork.EndIfChild();
-        return new() { state = Api.PyEval_SaveThread() };
+        return new() { _state = Api.PyEval_SaveThread() };
     }
 
     /// <summary>Waits for the GIL.</summary>
     public unsafe void Attach()
     {
-        Api.PyEval_RestoreThread(state);
-        state = 0;
+        Api.PyEval_RestoreThread(_state);
+        _state = 0;
     }
 
     public unsafe void DetachAgain()
     {
         Fork.EndIfChild();
-        state = Api.PyEval_SaveThread();
+        _state = Api.PyEval_SaveThread();
     }
 
     /// <summary>Attached again at the end, however the block was left.</summary>
     public void Dispose()
     {
-        if (state != 0)
+        if (_state != 0)
             Attach();
     }
 }

@@ -20,50 +20,50 @@ namespace Waitress;
 /// </summary>
 internal sealed class Server : IDisposable
 {
-    private readonly Settings settings;
-    private readonly Mailbox log;
-    private readonly IReadOnlyList<ListenSocket> sockets;
-    private readonly ListenerFactory listeners;
-    private readonly InFlight inFlight = new();
-    private readonly IdleSweep sweep = new(TimeProvider.System);
-    private readonly RequestQueue<Exchange> queue;
-    private readonly WsgiApp app;
-    private readonly List<Worker> workers = [];
-    private readonly Watcher watcher;
-    private readonly KestrelServer kestrel;
-    private readonly CancellationTokenSource atOnce = new();
-    private readonly Lock gate = new();
-    private int nextWorker;
-    private int users = 1; // This server until it is disposed, and each thread inside Work.
-    private Task? start;
-    private bool stopping;
+    private readonly Settings _settings;
+    private readonly Mailbox _log;
+    private readonly IReadOnlyList<ListenSocket> _sockets;
+    private readonly ListenerFactory _listeners;
+    private readonly InFlight _inFlight = new();
+    private readonly IdleSweep _sweep = new(TimeProvider.System);
+    private readonly RequestQueue<Exchange> _queue;
+    private readonly WsgiApp _app;
+    private readonly List<Worker> _workers = [];
+    private readonly Watcher _watcher;
+    private readonly KestrelServer _kestrel;
+    private readonly CancellationTokenSource _atOnce = new();
+    private readonly Lock _gate = new();
+    private int _nextWorker;
+    private int _users = 1; // This server until it is disposed, and each thread inside Work.
+    private Task? _start;
+    private bool _stopping;
 
     private Server(Settings settings, IReadOnlyList<ListenSocket> sockets, Interpreter interpreter, PyRef app, Mailbox log)
     {
-        (this.settings, this.sockets, this.log) = (settings, sockets, log);
+        (_settings, _sockets, _log) = (settings, sockets, log);
 
         // A connection has one request at a time, so the queue can't be longer than there are connections.
-        queue = new RequestQueue<Exchange>((int)Math.Min((long)settings.ConnectionLimit + sockets.Count, int.MaxValue), settings.Concurrency, TimeProvider.System);
-        this.app = new WsgiApp(interpreter, app, settings, log);
+        _queue = new RequestQueue<Exchange>((int)Math.Min((long)settings.ConnectionLimit + sockets.Count, int.MaxValue), settings.Concurrency, TimeProvider.System);
+        _app = new WsgiApp(interpreter, app, settings, log);
         for (var i = 0; i < settings.Concurrency; i++)
-            workers.Add(new Worker(queue, this.app, TimeProvider.System));
-        watcher = new Watcher(queue, workers, interpreter.IsParallel, log, TimeProvider.System);
+            _workers.Add(new Worker(_queue, _app, TimeProvider.System));
+        _watcher = new Watcher(_queue, _workers, interpreter.IsParallel, log, TimeProvider.System);
 
-        var gate = new ConnectionGate(settings.ConnectionLimit, TimeProvider.System, TellCrowded);
+        var connections = new ConnectionGate(settings.ConnectionLimit, TimeProvider.System, TellCrowded);
         var kestrelLog = new KestrelLog(KestrelReports);
-        listeners = new ListenerFactory(settings, gate, kestrelLog, text => log.Post(LogEvent.AcceptFailed, text));
+        _listeners = new ListenerFactory(settings, connections, kestrelLog, text => log.Post(LogEvent.AcceptFailed, text));
         var wire = new WireOptions(settings.Ident, TimeProvider.System, kestrelLog, RefusedOnTheWire);
-        kestrel = new KestrelServer(Options.Create(KestrelSetup.Options(settings, sockets, wire)), listeners, kestrelLog);
+        _kestrel = new KestrelServer(Options.Create(KestrelSetup.Options(settings, sockets, wire)), _listeners, kestrelLog);
     }
 
     /// <summary>Where it listens, for "Serving on" and effective_listen.</summary>
-    public IReadOnlyList<ListenSocket> Sockets => sockets;
+    public IReadOnlyList<ListenSocket> Sockets => _sockets;
 
     /// <summary>Whether the sockets are systemd's: taken once, so the caller forgets the variables that announced them.</summary>
     public bool Activated { get; private init; }
 
     /// <summary>How many Python threads are to call <see cref="Work"/>.</summary>
-    public int Threads => workers.Count;
+    public int Threads => _workers.Count;
 
     /// <summary>True when the stop is complete: no connection is left, and the workers go home.</summary>
     public bool Ended { get; private set; }
@@ -81,24 +81,24 @@ internal sealed class Server : IDisposable
     /// <summary>Begins to accept connections. Called detached.</summary>
     public void Start()
     {
-        lock (gate)
+        lock (_gate)
         {
-            if (stopping)
+            if (_stopping)
                 return; // A signal came first; there is nothing to stop.
-            watcher.Start();
-            start = kestrel.StartAsync(new Application(settings, queue, watcher, inFlight, sweep, log), CancellationToken.None);
+            _watcher.Start();
+            _start = _kestrel.StartAsync(new Application(_settings, _queue, _watcher, _inFlight, _sweep, _log), CancellationToken.None);
         }
 
-        start.GetAwaiter().GetResult();
+        _start.GetAwaiter().GetResult();
     }
 
     /// <summary>The body of one Python worker thread: serves until the server has ended.</summary>
     public void Work()
     {
-        Interlocked.Increment(ref users);
+        Interlocked.Increment(ref _users);
         try
         {
-            workers[Interlocked.Increment(ref nextWorker) - 1].Run();
+            _workers[Interlocked.Increment(ref _nextWorker) - 1].Run();
         }
         finally
         {
@@ -112,15 +112,15 @@ internal sealed class Server : IDisposable
     /// </summary>
     public void Stop(bool graceful)
     {
-        lock (gate)
+        lock (_gate)
         {
             if (Ended)
                 return;
             if (!graceful)
-                atOnce.Cancel();
-            if (stopping)
+                _atOnce.Cancel();
+            if (_stopping)
                 return;
-            stopping = true;
+            _stopping = true;
         }
 
         _ = Task.Run(StopAsync);
@@ -129,58 +129,58 @@ internal sealed class Server : IDisposable
     /// <summary>Releases what is left, except what a worker still uses that is stuck in the app. Called attached.</summary>
     public void Dispose()
     {
-        foreach (var socket in sockets)
+        foreach (var socket in _sockets)
             socket.Dispose();
-        kestrel.Dispose();
-        listeners.Dispose();
-        sweep.Dispose();
-        watcher.Dispose();
-        atOnce.Dispose();
+        _kestrel.Dispose();
+        _listeners.Dispose();
+        _sweep.Dispose();
+        _watcher.Dispose();
+        _atOnce.Dispose();
         Leave();
     }
 
     // Attached. A worker that comes back from the app after all, when the server is long closed, needs its Python objects till the end.
     private void Leave()
     {
-        if (Interlocked.Decrement(ref users) > 0)
+        if (Interlocked.Decrement(ref _users) > 0)
             return;
-        foreach (var worker in workers)
+        foreach (var worker in _workers)
             worker.Dispose();
-        app.Dispose();
+        _app.Dispose();
     }
 
     private async Task StopAsync()
     {
         try
         {
-            if (start is not null)
+            if (_start is not null)
             {
-                await start;
-                await new GracefulStop(settings, kestrel, inFlight, log).RunAsync(atOnce.Token);
+                await _start;
+                await new GracefulStop(_settings, _kestrel, _inFlight, _log).RunAsync(_atOnce.Token);
             }
         }
         catch (Exception e)
         {
-            log.Post(LogEvent.EngineFault, e);
+            _log.Post(LogEvent.EngineFault, e);
         }
 
         // The queue last: once it is closed the workers go home, and whoever waits for them disposes what is left.
-        watcher.Stop();
-        queue.Close();
-        lock (gate)
+        _watcher.Stop();
+        _queue.Close();
+        lock (_gate)
             Ended = true;
-        log.Wake();
+        _log.Wake();
     }
 
     // What Kestrel says of an exception has been said by the application already, in better words.
     private void KestrelReports(LogLevel level, string text, Exception? exception)
     {
         if (exception is null)
-            log.Post(LogEvent.EngineFault, text);
+            _log.Post(LogEvent.EngineFault, text);
     }
 
-    private void TellCrowded(bool crowded) => log.Post(crowded ? LogEvent.LimitReached : LogEvent.LimitLeft, settings.ConnectionLimit);
+    private void TellCrowded(bool crowded) => _log.Post(crowded ? LogEvent.LimitReached : LogEvent.LimitLeft, _settings.ConnectionLimit);
 
     private void RefusedOnTheWire(RefusedRequest refused) =>
-        log.Post(LogEvent.Refused, refused.Remote, refused.Status, refused.Reason);
+        _log.Post(LogEvent.Refused, refused.Remote, refused.Status, refused.Reason);
 }

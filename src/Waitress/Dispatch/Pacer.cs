@@ -15,8 +15,8 @@ internal sealed class Pacer(int seats, bool parallel)
     // Looks that make one judgement: short for more threads, long for fewer, so that the number does not flap.
     private const int RaiseAfter = 2, LowerAfter = 64;
 
-    private int asleep, busy;
-    private long takenBefore;
+    private int _asleep, _busy;
+    private long _takenBefore;
 
     /// <summary>The number for the start: all of them where Python runs in parallel (free-threaded builds), else one.</summary>
     public int Initial => parallel ? seats : 1;
@@ -26,24 +26,24 @@ internal sealed class Pacer(int seats, bool parallel)
     /// <param name="allAsleep">Whether every active thread sleeps in the kernel; null where the OS does not tell.</param>
     public int Look(in QueueState queue, bool? allAsleep)
     {
-        var stalled = queue.Taken == takenBefore;
-        takenBefore = queue.Taken;
+        var stalled = queue.Taken == _takenBefore;
+        _takenBefore = queue.Taken;
         if (parallel || queue.Waiting == 0 || queue.Oldest < Patience || queue.Active < queue.Target)
             return queue.Target;
 
         var blocked = allAsleep ?? stalled;
-        asleep = blocked ? asleep + 1 : 0;
-        busy = blocked || stalled ? 0 : busy + 1;
-        if (asleep >= RaiseAfter || (stalled && queue.Oldest >= SwitchInterval))
+        _asleep = blocked ? _asleep + 1 : 0;
+        _busy = blocked || stalled ? 0 : _busy + 1;
+        if (_asleep >= RaiseAfter || (stalled && queue.Oldest >= SwitchInterval))
         {
-            asleep = 0;
+            _asleep = 0;
             return Math.Min(queue.Target + 1, seats);
         }
 
         // Where the OS does not tell, a thread that waits looks like one that computes: then the number never falls.
-        if (busy < LowerAfter || allAsleep is null)
+        if (_busy < LowerAfter || allAsleep is null)
             return queue.Target;
-        busy = 0;
+        _busy = 0;
         return Math.Max(queue.Target - 1, 1);
     }
 }

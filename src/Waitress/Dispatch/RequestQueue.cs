@@ -13,23 +13,23 @@ namespace Waitress.Dispatch;
 internal sealed class RequestQueue<T>(int capacity, int seats, TimeProvider time)
     where T : class
 {
-    private readonly Lock gate = new();
-    private readonly Queue<(T Item, long Since)> waiting = new();
-    private readonly Stack<Seat> idle = new(seats);
-    private int active;
-    private int target = 1;
-    private long taken;
-    private bool closed;
+    private readonly Lock _gate = new();
+    private readonly Queue<(T Item, long Since)> _waiting = new();
+    private readonly Stack<Seat> _idle = new(seats);
+    private int _active;
+    private int _target = 1;
+    private long _taken;
+    private bool _closed;
 
     /// <summary>False when the queue is full or closed; the request then gets an answer at once.</summary>
     public bool TryAdd(T item)
     {
         Seat? woken;
-        lock (gate)
+        lock (_gate)
         {
-            if (closed || waiting.Count >= capacity)
+            if (_closed || _waiting.Count >= capacity)
                 return false;
-            waiting.Enqueue((item, time.GetTimestamp()));
+            _waiting.Enqueue((item, time.GetTimestamp()));
             woken = PopIdle();
         }
 
@@ -41,15 +41,15 @@ internal sealed class RequestQueue<T>(int capacity, int seats, TimeProvider time
     public bool TryTake([NotNullWhen(true)] out T? item)
     {
         Seat? woken;
-        lock (gate)
+        lock (_gate)
         {
-            if (active > target || !waiting.TryDequeue(out var next))
+            if (_active > _target || !_waiting.TryDequeue(out var next))
             {
                 item = null;
                 return false;
             }
 
-            taken++;
+            _taken++;
             item = next.Item;
             woken = PopIdle();
         }
@@ -61,25 +61,25 @@ internal sealed class RequestQueue<T>(int capacity, int seats, TimeProvider time
     /// <summary>Rests in the seat until there is work for it; false when the queue is closed and empty.</summary>
     public bool Wait(Seat seat)
     {
-        lock (gate)
+        lock (_gate)
         {
             if (seat.Active)
             {
-                if (waiting.Count > 0 && active <= target)
+                if (_waiting.Count > 0 && _active <= _target)
                     return true;
                 seat.Active = false;
-                active--;
+                _active--;
             }
 
-            if (waiting.Count == 0 && closed)
+            if (_waiting.Count == 0 && _closed)
                 return false;
-            if (waiting.Count > 0 && active < target)
+            if (_waiting.Count > 0 && _active < _target)
             {
                 Activate(seat);
                 return true;
             }
 
-            idle.Push(seat);
+            _idle.Push(seat);
         }
 
         seat.Rest();
@@ -89,11 +89,11 @@ internal sealed class RequestQueue<T>(int capacity, int seats, TimeProvider time
     /// <summary>No more requests are taken in; those that wait are still handed out, then the seats are sent home.</summary>
     public void Close()
     {
-        lock (gate)
+        lock (_gate)
         {
-            closed = true;
-            target = seats; // Nobody rests any more: who finds the queue empty goes home.
-            while (idle.TryPop(out var seat))
+            _closed = true;
+            _target = seats; // Nobody rests any more: who finds the queue empty goes home.
+            while (_idle.TryPop(out var seat))
                 seat.Wake();
         }
     }
@@ -102,9 +102,9 @@ internal sealed class RequestQueue<T>(int capacity, int seats, TimeProvider time
     public void Retarget(int count)
     {
         Seat? woken;
-        lock (gate)
+        lock (_gate)
         {
-            target = Math.Clamp(count, 1, seats);
+            _target = Math.Clamp(count, 1, seats);
             woken = PopIdle();
         }
 
@@ -113,17 +113,17 @@ internal sealed class RequestQueue<T>(int capacity, int seats, TimeProvider time
 
     public QueueState Read()
     {
-        lock (gate)
+        lock (_gate)
         {
-            var oldest = waiting.TryPeek(out var head) ? time.GetElapsedTime(head.Since) : TimeSpan.Zero;
-            return new QueueState(waiting.Count, oldest, taken, active, seats - active, target);
+            var oldest = _waiting.TryPeek(out var head) ? time.GetElapsedTime(head.Since) : TimeSpan.Zero;
+            return new QueueState(_waiting.Count, oldest, _taken, _active, seats - _active, _target);
         }
     }
 
     private Seat? PopIdle()
     {
         // Closed seats go home instead of working; a seat is never woken for nothing.
-        if (waiting.Count == 0 || active >= target || !idle.TryPop(out var seat))
+        if (_waiting.Count == 0 || _active >= _target || !_idle.TryPop(out var seat))
             return null;
         Activate(seat);
         return seat;
@@ -132,7 +132,7 @@ internal sealed class RequestQueue<T>(int capacity, int seats, TimeProvider time
     private void Activate(Seat seat)
     {
         seat.Active = true;
-        active++;
+        _active++;
     }
 }
 

@@ -20,8 +20,8 @@ namespace Waitress.Http;
 /// </summary>
 internal sealed class Application(Settings settings, RequestQueue<Exchange> queue, Watcher watcher, InFlight inFlight, IdleSweep sweep, Mailbox log) : IHttpApplication<Exchange>
 {
-    private readonly RequestGuard guard = new(settings);
-    private readonly ProxyHeaders proxies = new(settings);
+    private readonly RequestGuard _guard = new(settings);
+    private readonly ProxyHeaders _proxies = new(settings);
 
     public Exchange CreateContext(IFeatureCollection contextFeatures)
     {
@@ -87,8 +87,8 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
     private Refusal? Guard(Exchange exchange)
     {
         var request = exchange.Request;
-        var refusal = guard.Check(request.Method, request.RawTarget, request.Protocol, request.Headers, exchange.Received)
-            ?? proxies.Apply(exchange.Received, exchange.Peer.Address, exchange.Client);
+        var refusal = _guard.Check(request.Method, request.RawTarget, request.Protocol, request.Headers, exchange.Received)
+            ?? _proxies.Apply(exchange.Received, exchange.Peer.Address, exchange.Client);
         foreach (var warning in exchange.Client.Warnings)
             log.Post(LogEvent.ProxyHeaders, warning);
         return refusal;

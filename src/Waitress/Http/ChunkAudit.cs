@@ -22,7 +22,7 @@ internal sealed class ChunkAudit
     // Trailers are discarded; this bounds what is read for nothing. Checksums and the like take some hundred bytes.
     private const int MostTrailerBytes = 16 * 1024;
 
-    private static readonly SearchValues<byte> s_token =
+    private static readonly SearchValues<byte> Token =
         SearchValues.Create("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"u8);
 
     private State _state;
@@ -138,13 +138,13 @@ internal sealed class ChunkAudit
         switch (_state)
         {
             case State.ExtensionName:
-                return s_token.Contains(b) ? Go(State.ExtensionNameRest) : invalid;
+                return Token.Contains(b) ? Go(State.ExtensionNameRest) : invalid;
             case State.ExtensionNameRest when b == '=':
                 return Go(State.ExtensionValue);
-            case State.ExtensionNameRest or State.ExtensionToken when s_token.Contains(b):
+            case State.ExtensionNameRest or State.ExtensionToken when Token.Contains(b):
                 return null;
             case State.ExtensionValue:
-                return b == '"' ? Go(State.ExtensionQuoted) : s_token.Contains(b) ? Go(State.ExtensionToken) : invalid;
+                return b == '"' ? Go(State.ExtensionQuoted) : Token.Contains(b) ? Go(State.ExtensionToken) : invalid;
             case State.ExtensionQuoted:
                 return b == '"' ? Go(State.ExtensionEnd) : b == '\\' ? Go(State.ExtensionEscaped) : IsText(b) ? null : invalid;
             case State.ExtensionEscaped:
@@ -161,8 +161,8 @@ internal sealed class ChunkAudit
         const string invalid = "Invalid trailer";
         return _state switch
         {
-            State.TrailerLine => b == '\r' ? Go(State.EndLf) : s_token.Contains(b) ? Go(State.TrailerName) : invalid,
-            State.TrailerName => b == ':' ? Go(State.TrailerValue) : s_token.Contains(b) ? null : invalid,
+            State.TrailerLine => b == '\r' ? Go(State.EndLf) : Token.Contains(b) ? Go(State.TrailerName) : invalid,
+            State.TrailerName => b == ':' ? Go(State.TrailerValue) : Token.Contains(b) ? null : invalid,
             State.TrailerValue => b == '\r' ? Go(State.TrailerLf) : IsText(b) ? null : invalid,
             _ => b == '\n' ? Go(State.TrailerLine) : invalid,
         };

@@ -17,22 +17,22 @@ namespace Waitress.Http;
 /// </summary>
 internal sealed class Exchange : IValueTaskSource
 {
-    private readonly IHttpRequestBodyDetectionFeature bodyDetection;
-    private readonly IRequestBodyPipeFeature bodyPipe;
-    private readonly WireGuard wire;
-    private ManualResetValueTaskSourceCore<bool> served;
-    private long queuedAt;
+    private readonly IHttpRequestBodyDetectionFeature _bodyDetection;
+    private readonly IRequestBodyPipeFeature _bodyPipe;
+    private readonly WireGuard _wire;
+    private ManualResetValueTaskSourceCore<bool> _served;
+    private long _queuedAt;
 
     public Exchange(IFeatureCollection features, Settings settings, IdleSweep sweep)
     {
         // One object implements all of these in Kestrel, and it lives as long as the connection.
         Request = features.GetRequiredFeature<IHttpRequestFeature>();
-        bodyDetection = features.GetRequiredFeature<IHttpRequestBodyDetectionFeature>();
-        bodyPipe = features.GetRequiredFeature<IRequestBodyPipeFeature>();
-        wire = features.GetRequiredFeature<WireGuard>();
+        _bodyDetection = features.GetRequiredFeature<IHttpRequestBodyDetectionFeature>();
+        _bodyPipe = features.GetRequiredFeature<IRequestBodyPipeFeature>();
+        _wire = features.GetRequiredFeature<WireGuard>();
         var connection = features.GetRequiredFeature<IHttpConnectionFeature>();
         Peer = new PeerAddress(connection.RemoteIpAddress, connection.RemotePort);
-        LocalPort = wire.LocalEndPoint is UnixDomainSocketEndPoint file
+        LocalPort = _wire.LocalEndPoint is UnixDomainSocketEndPoint file
             ? file.ToString()!
             : connection.LocalPort.ToString(System.Globalization.CultureInfo.InvariantCulture);
         Body = new RequestBody(settings, sweep);
@@ -60,29 +60,29 @@ internal sealed class Exchange : IValueTaskSource
     public int Number { get; private set; }
 
     /// <summary>Whether the request line and headers announce a body.</summary>
-    public bool HasBody => bodyDetection.CanHaveBody;
+    public bool HasBody => _bodyDetection.CanHaveBody;
 
     public bool IsChunked { get; private set; }
 
     /// <summary>What is wrong with the chunks received so far, which Kestrel let pass.</summary>
-    public Refusal? BrokenFraming => wire.ChunkError;
+    public Refusal? BrokenFraming => _wire.ChunkError;
 
     /// <summary>Why the app could not read its input to the end, where it reads while the body arrives.</summary>
     public Refusal? InputRefusal { get; set; }
 
-    public PipeReader BodyReader => bodyPipe.Reader;
+    public PipeReader BodyReader => _bodyPipe.Reader;
 
     /// <summary>Whether nobody is left to read an answer.</summary>
-    public bool ClientGone => wire.Client.Gone;
+    public bool ClientGone => _wire.Client.Gone;
 
     /// <summary>The client's socket.</summary>
-    public Socket? Socket => wire.Client.Socket;
+    public Socket? Socket => _wire.Client.Socket;
 
     /// <summary>Whether the client has closed the connection, as far as can be told without writing to it.</summary>
-    public bool ClientLeft => wire.Client.Ended;
+    public bool ClientLeft => _wire.Client.Ended;
 
     /// <summary>Whether the client left while the request waited for a worker, so that the app need not be asked.</summary>
-    public bool ClientGaveUp => wire.Client.GaveUp(queuedAt);
+    public bool ClientGaveUp => _wire.Client.GaveUp(_queuedAt);
 
     public bool IsHead => HttpMethods.IsHead(Request.Method);
 
@@ -90,26 +90,26 @@ internal sealed class Exchange : IValueTaskSource
     public string Path => Request.RawTarget.IndexOf('?', StringComparison.Ordinal) is var end and >= 0 ? Request.RawTarget[..end] : Request.RawTarget;
 
     /// <summary>Completes when the Python side has done its part; its continuation runs on the thread that says so.</summary>
-    public ValueTask Served => new(this, served.Version);
+    public ValueTask Served => new(this, _served.Version);
 
     /// <summary>Ready for the connection's next request.</summary>
     public void Begin()
     {
         Number++;
         InputRefusal = null;
-        wire.ExchangeStarted();
-        served.Reset();
+        _wire.ExchangeStarted();
+        _served.Reset();
         Response.Reset();
         IsChunked = HasBody && Request.Headers.TransferEncoding.Count > 0;
         if (IsChunked)
-            wire.BeginChunkedBody();
+            _wire.BeginChunkedBody();
     }
 
     /// <summary>The request is complete and waits for a worker from here on.</summary>
-    public void Queued() => queuedAt = TimeProvider.System.GetTimestamp();
+    public void Queued() => _queuedAt = TimeProvider.System.GetTimestamp();
 
     /// <summary>A write has found that nobody reads.</summary>
-    public void ClientLost() => wire.Client.Lost();
+    public void ClientLost() => _wire.Client.Lost();
 
     /// <summary>Gives back what the request held; the numbers of its Python objects are out of date from here on.</summary>
     public void End()
@@ -118,21 +118,21 @@ internal sealed class Exchange : IValueTaskSource
         Body.Dispose();
         Received.Clear();
         Client.Clear();
-        wire.ExchangeEnded();
+        _wire.ExchangeEnded();
     }
 
     /// <summary>
     /// The Python side is done. Called detached: what follows sends the response on this very thread, which saves a hand-over,
     /// and no I/O is done under the GIL.
     /// </summary>
-    public void Complete() => served.SetResult(true);
+    public void Complete() => _served.SetResult(true);
 
-    public void GetResult(short token) => served.GetResult(token);
+    public void GetResult(short token) => _served.GetResult(token);
 
-    public ValueTaskSourceStatus GetStatus(short token) => served.GetStatus(token);
+    public ValueTaskSourceStatus GetStatus(short token) => _served.GetStatus(token);
 
     public void OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-        served.OnCompleted(continuation, state, token, flags);
+        _served.OnCompleted(continuation, state, token, flags);
 }
 
 /// <summary>Who is at the other end of the connection, as text for the environ; null address: a unix socket.</summary>

@@ -6,17 +6,17 @@ namespace Waitress.Http;
 /// </summary>
 internal sealed class InFlight
 {
-    private int count;
-    private volatile bool draining;
+    private int _count;
+    private volatile bool _draining;
 
     /// <summary>True from the stop on: each answer ends its connection.</summary>
-    public bool Draining => draining;
+    public bool Draining => _draining;
 
-    public int Count => Volatile.Read(ref count);
+    public int Count => Volatile.Read(ref _count);
 
-    public void Enter() => Interlocked.Increment(ref count);
+    public void Enter() => Interlocked.Increment(ref _count);
 
-    public void Leave() => Interlocked.Decrement(ref count);
+    public void Leave() => Interlocked.Decrement(ref _count);
 
-    public void BeginDrain() => draining = true;
+    public void BeginDrain() => _draining = true;
 }

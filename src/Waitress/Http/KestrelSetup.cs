@@ -15,7 +15,7 @@ internal static class KestrelSetup
     private const int MostHeaders = 10_000;
 
     // Kestrel's own default; a head that takes longer is an attack (slow loris).
-    private static readonly TimeSpan s_headersTimeout = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan HeadersTimeout = TimeSpan.FromSeconds(30);
 
     /// <summary>Options that serve <paramref name="sockets"/> through a <see cref="ListenerFactory"/>.</summary>
     /// <remarks>
@@ -50,7 +50,7 @@ internal static class KestrelSetup
         options.Limits.MaxRequestBufferSize = null;
         options.Limits.MaxResponseBufferSize = Math.Max(1, settings.OutbufOverflow);
         options.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(Math.Max(1, settings.ChannelTimeout));
-        options.Limits.RequestHeadersTimeout = options.Limits.KeepAliveTimeout < s_headersTimeout ? options.Limits.KeepAliveTimeout : s_headersTimeout;
+        options.Limits.RequestHeadersTimeout = options.Limits.KeepAliveTimeout < HeadersTimeout ? options.Limits.KeepAliveTimeout : HeadersTimeout;
         // A slow client is bounded by channel_timeout, which the application watches, not by a rate.
         options.Limits.MinRequestBodyDataRate = null;
         options.Limits.MinResponseDataRate = null;

@@ -9,10 +9,10 @@ namespace Waitress.Http;
 /// </summary>
 internal static class Lingering
 {
-    private static readonly TimeSpan s_longest = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(2);
 
     // A client that has paused for this long has sent what it had under way.
-    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Discards input until it ends, pauses, or has lasted two seconds.</summary>
     /// <param name="input">The transport's.</param>
@@ -24,9 +24,9 @@ internal static class Lingering
         var start = clock.GetTimestamp();
         try
         {
-            while ((expectMore || socket is { Available: > 0 }) && clock.GetElapsedTime(start) < s_longest)
+            while ((expectMore || socket is { Available: > 0 }) && clock.GetElapsedTime(start) < Longest)
             {
-                var read = await input.ReadAsync().AsTask().WaitAsync(s_pause, clock);
+                var read = await input.ReadAsync().AsTask().WaitAsync(Pause, clock);
                 input.AdvanceTo(read.Buffer.End);
                 if (read.IsCompleted)
                     return;

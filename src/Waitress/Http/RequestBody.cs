@@ -23,10 +23,10 @@ internal sealed class RequestBody(Settings settings, IdleSweep sweep) : IDisposa
 
     private static readonly Refusal Truncated = Refusal.BadRequest.Because("The request body ended early");
 
-    private PipeReader? reading;
-    private long waitsSince;
-    private byte[] memory = [];
-    private bool rented;
+    private PipeReader? _reading;
+    private long _waitsSince;
+    private byte[] _memory = [];
+    private bool _rented;
 
     /// <summary>Bytes received so far; after <see cref="ReceiveAsync"/> the decoded length of the body.</summary>
     public long Length { get; private set; }
@@ -35,7 +35,7 @@ internal sealed class RequestBody(Settings settings, IdleSweep sweep) : IDisposa
     public SafeFileHandle? File { get; private set; }
 
     /// <summary>The bytes, when they are in memory.</summary>
-    public ReadOnlySpan<byte> Memory => memory.AsSpan(0, File is null ? (int)Length : 0);
+    public ReadOnlySpan<byte> Memory => _memory.AsSpan(0, File is null ? (int)Length : 0);
 
     /// <summary>
     /// Receives to the end. A refusal where the client sent too much, too slowly (no byte for channel_timeout seconds) or
@@ -51,7 +51,7 @@ internal sealed class RequestBody(Settings settings, IdleSweep sweep) : IDisposa
                 if (!pending.IsCompleted)
                     Watch(reader);
                 var result = await pending;
-                Volatile.Write(ref waitsSince, 0);
+                Volatile.Write(ref _waitsSince, 0);
                 var refusal = result.IsCanceled ? Refusal.RequestTimeout
                     : Length + result.Buffer.Length >= settings.MaxRequestBodySize ? Refusal.BodyTooLarge
                     : null;
@@ -76,32 +76,32 @@ internal sealed class RequestBody(Settings settings, IdleSweep sweep) : IDisposa
 
     public void Dispose()
     {
-        if (reading is not null)
+        if (_reading is not null)
             sweep.Remove(this);
-        reading = null;
+        _reading = null;
         File?.Dispose();
         File = null;
         Length = 0;
-        if (rented)
-            ArrayPool<byte>.Shared.Return(memory);
-        memory = [];
-        rented = false;
+        if (_rented)
+            ArrayPool<byte>.Shared.Return(_memory);
+        _memory = [];
+        _rented = false;
     }
 
     /// <summary>Ends the wait with a 408 when nothing has come for channel_timeout seconds. Called by the sweep, on any thread.</summary>
     public void EndIfIdle(TimeProvider clock)
     {
-        if (Volatile.Read(ref waitsSince) is var since and not 0 && clock.GetElapsedTime(since) > TimeSpan.FromSeconds(settings.ChannelTimeout))
-            Volatile.Read(ref reading)?.CancelPendingRead();
+        if (Volatile.Read(ref _waitsSince) is var since and not 0 && clock.GetElapsedTime(since) > TimeSpan.FromSeconds(settings.ChannelTimeout))
+            Volatile.Read(ref _reading)?.CancelPendingRead();
     }
 
     // Only where a read has to wait: most bodies are there with their headers.
     private void Watch(PipeReader reader)
     {
-        Volatile.Write(ref waitsSince, sweep.Now);
-        if (reading is not null)
+        Volatile.Write(ref _waitsSince, sweep.Now);
+        if (_reading is not null)
             return;
-        Volatile.Write(ref reading, reader);
+        Volatile.Write(ref _reading, reader);
         sweep.Add(this);
     }
 
@@ -112,9 +112,9 @@ internal sealed class RequestBody(Settings settings, IdleSweep sweep) : IDisposa
         var needed = Length + piece.Length;
         if (needed > settings.InbufOverflow || needed > Array.MaxLength)
             return Overflow(piece);
-        if (memory.Length < needed)
+        if (_memory.Length < needed)
             Grow((int)Math.Max(needed, Math.Min(declared ?? needed * 2, settings.InbufOverflow)));
-        piece.Span.CopyTo(memory.AsSpan((int)Length));
+        piece.Span.CopyTo(_memory.AsSpan((int)Length));
         Length += piece.Length;
         return default;
     }
@@ -122,17 +122,17 @@ internal sealed class RequestBody(Settings settings, IdleSweep sweep) : IDisposa
     private void Grow(int size)
     {
         var larger = ArrayPool<byte>.Shared.Rent(size);
-        memory.AsSpan(0, (int)Length).CopyTo(larger);
-        if (rented)
-            ArrayPool<byte>.Shared.Return(memory);
-        (memory, rented) = (larger, true);
+        _memory.AsSpan(0, (int)Length).CopyTo(larger);
+        if (_rented)
+            ArrayPool<byte>.Shared.Return(_memory);
+        (_memory, _rented) = (larger, true);
     }
 
     private async ValueTask Overflow(ReadOnlyMemory<byte> piece)
     {
         var file = TempFile.Create();
         File = file;
-        await TempFile.WriteAsync(file, memory.AsMemory(0, (int)Length), 0);
+        await TempFile.WriteAsync(file, _memory.AsMemory(0, (int)Length), 0);
         await Append(piece);
     }
 

@@ -33,8 +33,8 @@ internal sealed class WireGuard : IDuplexPipe, IConnectionLifetimeNotificationFe
 {
     // A stop finds connections whose request is under way: one that has sent nothing yet is most likely new, and gets a second; one
     // that has been served gets what a request already on the machine needs to reach us.
-    private static readonly TimeSpan s_graceForNew = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan s_graceForIdle = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan GraceForNew = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan GraceForIdle = TimeSpan.FromMilliseconds(50);
 
     private readonly ConnectionContext _connection;
     private readonly WireOptions _options;
@@ -75,7 +75,7 @@ internal sealed class WireGuard : IDuplexPipe, IConnectionLifetimeNotificationFe
     PipeWriter IDuplexPipe.Output => _writer;
 
     /// <summary>Grace that a stop gives this connection for a request that is on its way.</summary>
-    internal TimeSpan GraceBeforeClose => _reader.HasRead ? s_graceForIdle : s_graceForNew;
+    internal TimeSpan GraceBeforeClose => _reader.HasRead ? GraceForIdle : GraceForNew;
 
     internal TimeProvider Clock => _options.Clock;
 

@@ -13,8 +13,8 @@ namespace Waitress.Listening;
 /// <param name="Port">Decimal digits (0: any free port) or a service name.</param>
 internal sealed record BindAddress(string Host, string Port)
 {
-    private static readonly SearchValues<char> s_notInHost = SearchValues.Create(" \t,[]/");
-    private static readonly SearchValues<char> s_port =
+    private static readonly SearchValues<char> NotInHost = SearchValues.Create(" \t,[]/");
+    private static readonly SearchValues<char> PortCharacters =
         SearchValues.Create("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.+");
 
     /// <summary>Waitress's port when an item names none.</summary>
@@ -99,7 +99,7 @@ internal sealed record BindAddress(string Host, string Port)
         return !OperatingSystem.IsWindows() && !char.IsAsciiDigit(Port[0]) && Services.TryFind(Port, out port);
     }
 
-    private static bool IsHost(string text) => text.Length > 0 && !text.AsSpan().ContainsAny(s_notInHost);
+    private static bool IsHost(string text) => text.Length > 0 && !text.AsSpan().ContainsAny(NotInHost);
 
-    private static bool IsPort(string text) => text.Length > 0 && !text.AsSpan().ContainsAnyExcept(s_port);
+    private static bool IsPort(string text) => text.Length > 0 && !text.AsSpan().ContainsAnyExcept(PortCharacters);
 }

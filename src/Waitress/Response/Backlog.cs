@@ -16,30 +16,30 @@ internal sealed class Backlog : IDisposable
     /// <summary>The most that is added or moved at once.</summary>
     public const int Block = 65_536;
 
-    private readonly Lock gate = new();
-    private readonly PipeWriter pipe;
-    private readonly Exchange exchange;
-    private readonly Settings settings;
-    private readonly long ring;
-    private readonly ManualResetEventSlim room = new(true);
-    private SafeFileHandle? file;
-    private long appended, moved;
-    private bool pumping, failed;
-    private Task pump = Task.CompletedTask;
+    private readonly Lock _gate = new();
+    private readonly PipeWriter _pipe;
+    private readonly Exchange _exchange;
+    private readonly Settings _settings;
+    private readonly long _ring;
+    private readonly ManualResetEventSlim _room = new(true);
+    private SafeFileHandle? _file;
+    private long _appended, _moved;
+    private bool _pumping, _failed;
+    private Task _pump = Task.CompletedTask;
 
     private Backlog(PipeWriter pipe, Exchange exchange, Settings settings)
     {
-        (this.pipe, this.exchange, this.settings) = (pipe, exchange, settings);
-        ring = settings.OutbufHighWatermark + Block;
+        (_pipe, _exchange, _settings) = (pipe, exchange, settings);
+        _ring = settings.OutbufHighWatermark + Block;
     }
 
     /// <summary>Starts to pump, behind a flush that waits for the client.</summary>
     public static Backlog Continue(Backlog? existing, PipeWriter pipe, ValueTask<FlushResult> flush, Exchange exchange, Settings settings)
     {
         var backlog = existing ?? new Backlog(pipe, exchange, settings);
-        backlog.pumping = true;
-        backlog.appended = backlog.moved = 0;
-        backlog.pump = backlog.PumpAsync(flush);
+        backlog._pumping = true;
+        backlog._appended = backlog._moved = 0;
+        backlog._pump = backlog.PumpAsync(flush);
         return backlog;
     }
 
@@ -51,23 +51,23 @@ internal sealed class Backlog : IDisposable
     {
         while (true)
         {
-            lock (gate)
+            lock (_gate)
             {
-                if (failed)
+                if (_failed)
                     return true; // Cut off already; what would follow the gap must not be sent.
-                if (!pumping)
+                if (!_pumping)
                     return false;
-                if (appended - moved < settings.OutbufHighWatermark)
+                if (_appended - _moved < _settings.OutbufHighWatermark)
                 {
                     Append(data);
                     return true;
                 }
 
-                room.Reset();
+                _room.Reset();
             }
 
-            room.Wait(CancellationToken.None);
-            if (exchange.ClientGone)
+            _room.Wait(CancellationToken.None);
+            if (_exchange.ClientGone)
                 return true;
         }
     }
@@ -77,7 +77,7 @@ internal sealed class Backlog : IDisposable
     {
         try
         {
-            await pump;
+            await _pump;
         }
         finally
         {
@@ -87,9 +87,9 @@ internal sealed class Backlog : IDisposable
 
     public void Dispose()
     {
-        file?.Dispose();
-        file = null;
-        room.Dispose();
+        _file?.Dispose();
+        _file = null;
+        _room.Dispose();
     }
 
     private async Task PumpAsync(ValueTask<FlushResult> flush)
@@ -98,26 +98,26 @@ internal sealed class Backlog : IDisposable
         try
         {
             // The first flush was begun by the Python thread; from here on the pump runs wherever the client's reads complete it.
-            await ClientPace.KeepAsync(flush, exchange, settings);
-            while (!exchange.ClientGone)
+            await ClientPace.KeepAsync(flush, _exchange, _settings);
+            while (!_exchange.ClientGone)
             {
                 var length = NextBlock();
                 handedBack = length == 0;
                 if (handedBack)
                     return;
-                var read = await RandomAccess.ReadAsync(file!, pipe.GetMemory(length)[..length], moved % ring);
-                pipe.Advance(read);
-                await ClientPace.KeepAsync(pipe.FlushAsync(), exchange, settings);
-                lock (gate)
-                    moved += read;
-                room.Set();
+                var read = await RandomAccess.ReadAsync(_file!, _pipe.GetMemory(length)[..length], _moved % _ring);
+                _pipe.Advance(read);
+                await ClientPace.KeepAsync(_pipe.FlushAsync(), _exchange, _settings);
+                lock (_gate)
+                    _moved += read;
+                _room.Set();
             }
         }
         catch
         {
-            lock (gate)
-                failed = true;
-            exchange.Response.CutOff();
+            lock (_gate)
+                _failed = true;
+            _exchange.Response.CutOff();
             throw;
         }
         finally
@@ -125,33 +125,33 @@ internal sealed class Backlog : IDisposable
             // After the hand-over the Python thread may have started the next pump already: that one's flag is not ours to lower.
             if (!handedBack)
             {
-                lock (gate)
-                    pumping = false;
+                lock (_gate)
+                    _pumping = false;
             }
 
-            room.Set();
+            _room.Set();
         }
     }
 
     private void Append(ReadOnlySpan<byte> data)
     {
-        file ??= TempFile.Create();
-        var at = appended % ring;
-        var fitting = (int)Math.Min(data.Length, ring - at);
-        TempFile.Write(file, data[..fitting], at);
+        _file ??= TempFile.Create();
+        var at = _appended % _ring;
+        var fitting = (int)Math.Min(data.Length, _ring - at);
+        TempFile.Write(_file, data[..fitting], at);
         if (fitting < data.Length)
-            TempFile.Write(file, data[fitting..], 0);
-        appended += data.Length;
+            TempFile.Write(_file, data[fitting..], 0);
+        _appended += data.Length;
     }
 
     // Zero hands the pipe back: decided under the lock, so that no byte is appended in between.
     private int NextBlock()
     {
-        lock (gate)
+        lock (_gate)
         {
-            var length = (int)Math.Min(Math.Min(appended - moved, Block), ring - (moved % ring));
+            var length = (int)Math.Min(Math.Min(_appended - _moved, Block), _ring - (_moved % _ring));
             if (length == 0)
-                pumping = false;
+                _pumping = false;
             return length;
         }
     }

@@ -10,20 +10,20 @@ internal sealed partial class ResponseWriter
     /// </summary>
     private const int FileBlock = 131_072;
 
-    private SafeFileHandle? file;
-    private long fileAt;
+    private SafeFileHandle? _file;
+    private long _fileAt;
 
     /// <summary>Takes over the descriptor; the bytes from the offset on are sent, as many as were declared.</summary>
     public void SendFile(SafeFileHandle handle, long offset)
     {
-        (file, fileAt) = (handle, offset);
+        (_file, _fileAt) = (handle, offset);
         Written = Declared ?? 0;
     }
 
     private async ValueTask SendFileAsync()
     {
-        using var handle = file!;
-        file = null;
+        using var handle = _file!;
+        _file = null;
         Commit();
         var left = Suppressed ? 0 : Declared ?? 0;
 
@@ -32,12 +32,12 @@ internal sealed partial class ResponseWriter
         while (left > 0 && !exchange.ClientGone)
         {
             var length = (int)Math.Min(left, FileBlock);
-            var read = RandomAccess.Read(handle, pipe.GetSpan(length)[..length], fileAt);
+            var read = RandomAccess.Read(handle, _pipe.GetSpan(length)[..length], _fileAt);
             if (read == 0)
                 throw CutException.Instance; // The file became shorter since its length was announced.
-            pipe.Advance(read);
-            (left, fileAt) = (left - read, fileAt + read);
-            var flush = pipe.FlushAsync();
+            _pipe.Advance(read);
+            (left, _fileAt) = (left - read, _fileAt + read);
+            var flush = _pipe.FlushAsync();
             if (flush.IsCompletedSuccessfully)
             {
                 Note(flush.Result);

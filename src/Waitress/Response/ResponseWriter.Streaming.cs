@@ -3,7 +3,7 @@ namespace Waitress.Response;
 /// <summary>Bodies that are sent while the app still makes them.</summary>
 internal sealed partial class ResponseWriter
 {
-    private Backlog? backlog;
+    private Backlog? _backlog;
 
     /// <summary>
     /// Sends bytes of the body; false when nobody is there to read them. Runs detached, on the Python thread. Returns as soon as
@@ -19,11 +19,11 @@ internal sealed partial class ResponseWriter
         try
         {
             // In slices, so that the limits on memory and disk hold within one large block too.
-            while (!data.IsEmpty && !broken && !exchange.ClientGone)
+            while (!data.IsEmpty && !_broken && !exchange.ClientGone)
             {
                 var slice = data[..Math.Min(data.Length, Backlog.Block)];
                 data = data[slice.Length..];
-                if (backlog is null || !backlog.TryAdd(slice))
+                if (_backlog is null || !_backlog.TryAdd(slice))
                     SendDirect(slice);
             }
         }
@@ -40,9 +40,9 @@ internal sealed partial class ResponseWriter
     private void SendDirect(ReadOnlySpan<byte> slice)
     {
         // Asked for by its size: .NET 10's pool for bare sockets answers "any size" with no memory at all.
-        slice.CopyTo(pipe.GetSpan(slice.Length));
-        pipe.Advance(slice.Length);
-        var flushed = pipe.FlushAsync();
+        slice.CopyTo(_pipe.GetSpan(slice.Length));
+        _pipe.Advance(slice.Length);
+        var flushed = _pipe.FlushAsync();
         if (flushed.IsCompletedSuccessfully)
         {
             Note(flushed.Result);
@@ -50,7 +50,7 @@ internal sealed partial class ResponseWriter
         }
 
         if (settings.Asynchronous)
-            backlog = Backlog.Continue(backlog, pipe, flushed, exchange, settings);
+            _backlog = Backlog.Continue(_backlog, _pipe, flushed, exchange, settings);
         else
             ClientPace.KeepAsync(flushed, exchange, settings).AsTask().GetAwaiter().GetResult();
     }

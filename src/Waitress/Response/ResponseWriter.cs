@@ -21,16 +21,16 @@ internal sealed partial class ResponseWriter(Exchange exchange, IFeatureCollecti
     /// <summary>The most that is gathered in memory before it is sent: one socket write, Kestrel's own default for a flush.</summary>
     private const int GatherLimit = 65_536;
 
-    private readonly IHttpResponseFeature head = features.GetRequiredFeature<IHttpResponseFeature>();
-    private readonly IHttpRequestLifetimeFeature lifetime = features.GetRequiredFeature<IHttpRequestLifetimeFeature>();
-    private readonly PipeWriter pipe = features.GetRequiredFeature<IHttpResponseBodyFeature>().Writer;
+    private readonly IHttpResponseFeature _head = features.GetRequiredFeature<IHttpResponseFeature>();
+    private readonly IHttpRequestLifetimeFeature _lifetime = features.GetRequiredFeature<IHttpRequestLifetimeFeature>();
+    private readonly PipeWriter _pipe = features.GetRequiredFeature<IHttpResponseBodyFeature>().Writer;
 
-    private byte[]? gathered;
-    private int gatheredLength;
-    private bool broken;
+    private byte[]? _gathered;
+    private int _gatheredLength;
+    private bool _broken;
 
     /// <summary>The headers of the answer; free to change until <see cref="Committed"/>.</summary>
-    public IHeaderDictionary Headers => head.Headers;
+    public IHeaderDictionary Headers => _head.Headers;
 
     /// <summary>Whether start_response was called.</summary>
     public bool Started { get; private set; }
@@ -53,34 +53,34 @@ internal sealed partial class ResponseWriter(Exchange exchange, IFeatureCollecti
     public void Start(int status, string? reason)
     {
         Started = true;
-        head.StatusCode = status;
+        _head.StatusCode = status;
         if (reason is not null && reason != ReasonPhrases.GetReasonPhrase(status))
-            head.ReasonPhrase = reason;
+            _head.ReasonPhrase = reason;
         Bodiless = status is 204 or 205 or 304;
     }
 
-    public int Status => head.StatusCode;
+    public int Status => _head.StatusCode;
 
     public void Declare(long? length) => Declared = length;
 
     /// <summary>Takes back a head that has not left (start_response with exc_info, error answers).</summary>
     public void Restart()
     {
-        head.Headers.Clear();
-        head.StatusCode = StatusCodes.Status200OK;
-        head.ReasonPhrase = null;
+        _head.Headers.Clear();
+        _head.StatusCode = StatusCodes.Status200OK;
+        _head.ReasonPhrase = null;
         Started = Bodiless = false;
         Declared = null;
-        Written = gatheredLength = 0;
+        Written = _gatheredLength = 0;
     }
 
     /// <summary>Ready for the next request of the connection; Kestrel has reset its own side.</summary>
     public void Reset()
     {
-        Started = Committed = Bodiless = Closing = broken = false;
+        Started = Committed = Bodiless = Closing = _broken = false;
         Declared = null;
-        Written = gatheredLength = 0;
-        refusal = null;
+        Written = _gatheredLength = 0;
+        _refusal = null;
         Return();
     }
 
@@ -93,34 +93,34 @@ internal sealed partial class ResponseWriter(Exchange exchange, IFeatureCollecti
     /// </summary>
     public bool TryGather(ReadOnlySpan<byte> data)
     {
-        if (gatheredLength + data.Length > GatherLimit)
+        if (_gatheredLength + data.Length > GatherLimit)
             return false;
         Written += data.Length;
         if (data.IsEmpty || Suppressed)
             return true;
-        gathered ??= ArrayPool<byte>.Shared.Rent(Math.Max(data.Length, 1024));
-        if (gathered.Length < gatheredLength + data.Length)
+        _gathered ??= ArrayPool<byte>.Shared.Rent(Math.Max(data.Length, 1024));
+        if (_gathered.Length < _gatheredLength + data.Length)
         {
-            var larger = ArrayPool<byte>.Shared.Rent(gatheredLength + data.Length);
-            gathered.AsSpan(0, gatheredLength).CopyTo(larger);
-            ArrayPool<byte>.Shared.Return(gathered);
-            gathered = larger;
+            var larger = ArrayPool<byte>.Shared.Rent(_gatheredLength + data.Length);
+            _gathered.AsSpan(0, _gatheredLength).CopyTo(larger);
+            ArrayPool<byte>.Shared.Return(_gathered);
+            _gathered = larger;
         }
 
-        data.CopyTo(gathered.AsSpan(gatheredLength));
-        gatheredLength += data.Length;
+        data.CopyTo(_gathered.AsSpan(_gatheredLength));
+        _gatheredLength += data.Length;
         return true;
     }
 
     /// <summary>After what there is, the client sees that the answer is cut: no final chunk, the connection closed.</summary>
-    public void CutShort() => broken = true;
+    public void CutShort() => _broken = true;
 
     /// <summary>Sends what is not sent yet; the request is over when it returns.</summary>
     public ValueTask FinishAsync()
     {
-        if (refusal is not null && !head.HasStarted)
-            WriteRefusal(refusal);
-        if (broken || backlog is not null || file is not null)
+        if (_refusal is not null && !_head.HasStarted)
+            WriteRefusal(_refusal);
+        if (_broken || _backlog is not null || _file is not null)
             return FinishSlowAsync();
         Commit();
         return SendGathered();
@@ -130,27 +130,27 @@ internal sealed partial class ResponseWriter(Exchange exchange, IFeatureCollecti
 
     private async ValueTask FinishSlowAsync()
     {
-        if (backlog is { } pending)
+        if (_backlog is { } pending)
         {
-            backlog = null;
+            _backlog = null;
             await pending.DrainAsync();
         }
 
-        if (file is not null)
+        if (_file is not null)
             await SendFileAsync();
         Commit();
         await SendGathered();
-        if (broken && gatheredLength == 0 && !exchange.ClientGone)
-            Note(await pipe.FlushAsync()); // The head alone, at least: else Kestrel would answer the cut with a 500 of its own.
-        if (broken || exchange.ClientGone)
+        if (_broken && _gatheredLength == 0 && !exchange.ClientGone)
+            Note(await _pipe.FlushAsync()); // The head alone, at least: else Kestrel would answer the cut with a 500 of its own.
+        if (_broken || exchange.ClientGone)
             throw CutException.Instance;
     }
 
     private ValueTask SendGathered()
     {
-        if (gatheredLength == 0)
+        if (_gatheredLength == 0)
             return default;
-        var sent = pipe.WriteAsync(gathered.AsMemory(0, gatheredLength));
+        var sent = _pipe.WriteAsync(_gathered.AsMemory(0, _gatheredLength));
         if (!sent.IsCompletedSuccessfully)
             return ClientPace.KeepAsync(sent, exchange, settings);
         Note(sent.Result);
@@ -171,25 +171,25 @@ internal sealed partial class ResponseWriter(Exchange exchange, IFeatureCollecti
             return;
         Committed = true;
         if (Bodiless)
-            head.Headers.ContentLength = head.StatusCode == StatusCodes.Status205ResetContent ? 0 : null;
+            _head.Headers.ContentLength = _head.StatusCode == StatusCodes.Status205ResetContent ? 0 : null;
         else if (Declared is { } length)
-            head.Headers.ContentLength = length;
+            _head.Headers.ContentLength = length;
         if (Closing)
-            head.Headers.Connection = "close";
+            _head.Headers.Connection = "close";
         if (settings.Ident is null)
             return;
-        if (head.Headers.Server.Count == 0)
-            head.Headers.Server = settings.Ident;
+        if (_head.Headers.Server.Count == 0)
+            _head.Headers.Server = settings.Ident;
         else
-            head.Headers.Append("Via", settings.Ident);
+            _head.Headers.Append("Via", settings.Ident);
     }
 
     private void Return()
     {
-        if (gathered is null)
+        if (_gathered is null)
             return;
-        ArrayPool<byte>.Shared.Return(gathered);
-        gathered = null;
+        ArrayPool<byte>.Shared.Return(_gathered);
+        _gathered = null;
     }
 }
 

@@ -12,26 +12,26 @@ internal sealed class Mailbox(int wakeDescriptor) : IDisposable
     /// <summary>Entries that wait at most: some hundred KiB, and seconds of a client that sends nothing but nonsense.</summary>
     private const int Capacity = 1024;
 
-    private readonly Lock gate = new();
-    private readonly Queue<Entry> entries = new();
-    private readonly Socket wake = new(new SafeSocketHandle(wakeDescriptor, ownsHandle: false));
-    private int lost;
+    private readonly Lock _gate = new();
+    private readonly Queue<Entry> _entries = new();
+    private readonly Socket _wake = new(new SafeSocketHandle(wakeDescriptor, ownsHandle: false));
+    private int _lost;
 
     public readonly record struct Entry(LogEvent Event, string Text);
 
     public void Post(LogEvent what, params ReadOnlySpan<object?> values)
     {
         bool first;
-        lock (gate)
+        lock (_gate)
         {
-            if (entries.Count == Capacity)
+            if (_entries.Count == Capacity)
             {
-                lost++;
+                _lost++;
                 return;
             }
 
-            entries.Enqueue(new Entry(what, what.Write(values)));
-            first = entries.Count == 1;
+            _entries.Enqueue(new Entry(what, what.Write(values)));
+            first = _entries.Count == 1;
         }
 
         if (first)
@@ -44,8 +44,8 @@ internal sealed class Mailbox(int wakeDescriptor) : IDisposable
         try
         {
             // Never waits: a full socket buffer means that the reader is due to wake up anyway.
-            wake.Blocking = false;
-            wake.Send([1]);
+            _wake.Blocking = false;
+            _wake.Send([1]);
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
@@ -54,16 +54,16 @@ internal sealed class Mailbox(int wakeDescriptor) : IDisposable
 
     public IReadOnlyList<Entry> Take()
     {
-        lock (gate)
+        lock (_gate)
         {
-            if (lost > 0)
-                entries.Enqueue(new Entry(LogEvent.Lost, LogEvent.Lost.Write(lost)));
-            lost = 0;
-            var taken = entries.ToArray();
-            entries.Clear();
+            if (_lost > 0)
+                _entries.Enqueue(new Entry(LogEvent.Lost, LogEvent.Lost.Write(_lost)));
+            _lost = 0;
+            var taken = _entries.ToArray();
+            _entries.Clear();
             return taken;
         }
     }
 
-    public void Dispose() => wake.Dispose();
+    public void Dispose() => _wake.Dispose();
 }

@@ -9,49 +9,49 @@ namespace Waitress.Workers;
 /// </summary>
 internal sealed class Outbox
 {
-    private readonly Lock gate = new();
-    private readonly List<Exchange> waiting = [];
-    private readonly List<Exchange> leaving = [];
+    private readonly Lock _gate = new();
+    private readonly List<Exchange> _waiting = [];
+    private readonly List<Exchange> _leaving = [];
 
     public bool IsEmpty
     {
         get
         {
-            lock (gate)
-                return waiting.Count == 0;
+            lock (_gate)
+                return _waiting.Count == 0;
         }
     }
 
     public void Add(Exchange exchange)
     {
-        lock (gate)
-            waiting.Add(exchange);
+        lock (_gate)
+            _waiting.Add(exchange);
     }
 
     /// <summary>Completes all of them on this thread, which is detached. Called by the worker itself.</summary>
     public void Flush()
     {
-        lock (gate)
+        lock (_gate)
         {
-            leaving.AddRange(waiting);
-            waiting.Clear();
+            _leaving.AddRange(_waiting);
+            _waiting.Clear();
         }
 
-        foreach (var exchange in leaving)
+        foreach (var exchange in _leaving)
             exchange.Complete();
-        leaving.Clear();
+        _leaving.Clear();
     }
 
     /// <summary>The same from the watcher's thread.</summary>
     public void Rescue()
     {
         Exchange[] late;
-        lock (gate)
+        lock (_gate)
         {
-            if (waiting.Count == 0)
+            if (_waiting.Count == 0)
                 return;
-            late = [.. waiting];
-            waiting.Clear();
+            late = [.. _waiting];
+            _waiting.Clear();
         }
 
         foreach (var exchange in late)

@@ -8,9 +8,9 @@ namespace Waitress.Workers;
 /// </summary>
 internal sealed class ThreadProbe : IDisposable
 {
-    private readonly SafeFileHandle stat;
+    private readonly SafeFileHandle _stat;
 
-    private ThreadProbe(SafeFileHandle stat) => this.stat = stat;
+    private ThreadProbe(SafeFileHandle stat) => _stat = stat;
 
     public static ThreadProbe? OfThisThread()
     {
@@ -32,7 +32,7 @@ internal sealed class ThreadProbe : IDisposable
         try
         {
             // "pid (name) S …": the name may hold anything, but is at most 15 bytes long and ends with the last parenthesis.
-            var read = text[..RandomAccess.Read(stat, text, 0)];
+            var read = text[..RandomAccess.Read(_stat, text, 0)];
             var close = read.LastIndexOf((byte)')');
             return close < 0 || close + 2 >= read.Length ? null : read[close + 2] is (byte)'S' or (byte)'D';
         }
@@ -42,5 +42,5 @@ internal sealed class ThreadProbe : IDisposable
         }
     }
 
-    public void Dispose() => stat.Dispose();
+    public void Dispose() => _stat.Dispose();
 }

@@ -15,41 +15,41 @@ internal sealed class Watcher(RequestQueue<Exchange> queue, IReadOnlyList<Worker
     // A burst is looked at closely for some milliseconds; a steady load costs 250 looks a second, about 0.2 % of a core.
     private const int CloseLooks = 8, LooksUntilRest = 25;
 
-    private readonly Pacer pacer = new(workers.Count, parallel);
-    private readonly AutoResetEvent work = new(false);
-    private Thread? thread;
-    private volatile bool resting, ended;
-    private long warnedAt;
-    private int deepest;
+    private readonly Pacer _pacer = new(workers.Count, parallel);
+    private readonly AutoResetEvent _work = new(false);
+    private Thread? _thread;
+    private volatile bool _resting, _ended;
+    private long _warnedAt;
+    private int _deepest;
 
     public void Start()
     {
-        queue.Retarget(pacer.Initial);
-        thread = new Thread(Run, 256 * 1024) { IsBackground = true, Name = "waitress-watcher" };
-        thread.Start();
+        queue.Retarget(_pacer.Initial);
+        _thread = new Thread(Run, 256 * 1024) { IsBackground = true, Name = "waitress-watcher" };
+        _thread.Start();
     }
 
     /// <summary>To be called when a request is queued: cheap while the watcher is awake.</summary>
     public void Notice()
     {
-        if (resting)
-            work.Set();
+        if (_resting)
+            _work.Set();
     }
 
     public void Stop()
     {
-        ended = true;
-        work.Set();
-        thread?.Join();
+        _ended = true;
+        _work.Set();
+        _thread?.Join();
     }
 
-    public void Dispose() => work.Dispose();
+    public void Dispose() => _work.Dispose();
 
     private void Run()
     {
         var quiet = 0;
         var looks = 0;
-        while (!ended)
+        while (!_ended)
         {
             if (quiet > LooksUntilRest)
             {
@@ -57,7 +57,7 @@ internal sealed class Watcher(RequestQueue<Exchange> queue, IReadOnlyList<Worker
                 Rest();
             }
 
-            work.WaitOne(looks++ < CloseLooks ? FirstLooks : LaterLooks);
+            _work.WaitOne(looks++ < CloseLooks ? FirstLooks : LaterLooks);
             quiet = LookSafely() ? 0 : quiet + 1;
         }
     }
@@ -67,10 +67,10 @@ internal sealed class Watcher(RequestQueue<Exchange> queue, IReadOnlyList<Worker
     // that is held back behind a long call is seen in one of the two.
     private void Rest()
     {
-        resting = true;
-        if (queue.Read().Waiting == 0 && workers.All(worker => worker.Outbox.IsEmpty) && !ended)
-            work.WaitOne();
-        resting = false;
+        _resting = true;
+        if (queue.Read().Waiting == 0 && workers.All(worker => worker.Outbox.IsEmpty) && !_ended)
+            _work.WaitOne();
+        _resting = false;
     }
 
     // A fault here must not end the process, nor the watching.
@@ -92,7 +92,7 @@ internal sealed class Watcher(RequestQueue<Exchange> queue, IReadOnlyList<Worker
         foreach (var worker in workers)
             worker.Outbox.Rescue();
         var state = queue.Read();
-        var target = pacer.Look(state, state.Waiting == 0 ? null : AllAsleep());
+        var target = _pacer.Look(state, state.Waiting == 0 ? null : AllAsleep());
         if (target != state.Target)
             queue.Retarget(target);
         WarnOfDepth(state);
@@ -119,10 +119,10 @@ internal sealed class Watcher(RequestQueue<Exchange> queue, IReadOnlyList<Worker
     private void WarnOfDepth(in QueueState state)
     {
         if (state.Oldest >= LaterLooks)
-            deepest = Math.Max(deepest, state.Waiting - state.Idle);
-        if (deepest <= 0 || (warnedAt != 0 && time.GetElapsedTime(warnedAt) < TimeSpan.FromSeconds(1)))
+            _deepest = Math.Max(_deepest, state.Waiting - state.Idle);
+        if (_deepest <= 0 || (_warnedAt != 0 && time.GetElapsedTime(_warnedAt) < TimeSpan.FromSeconds(1)))
             return;
-        log.Post(LogEvent.QueueDepth, deepest);
-        (warnedAt, deepest) = (time.GetTimestamp(), 0);
+        log.Post(LogEvent.QueueDepth, _deepest);
+        (_warnedAt, _deepest) = (time.GetTimestamp(), 0);
     }
 }

@@ -20,10 +20,10 @@ internal sealed class Worker(RequestQueue<Exchange> queue, WsgiApp app, TimeProv
     /// </summary>
     private static readonly TimeSpan BatchTime = TimeSpan.FromMicroseconds(100);
 
-    private readonly Outbox outbox = new();
-    private readonly Seat seat = new();
+    private readonly Outbox _outbox = new();
+    private readonly Seat _seat = new();
 
-    public Outbox Outbox => outbox;
+    public Outbox Outbox => _outbox;
 
     /// <summary>Tells the OS's view of this thread; set by the thread itself.</summary>
     public ThreadProbe? Probe { get; private set; }
@@ -35,12 +35,12 @@ internal sealed class Worker(RequestQueue<Exchange> queue, WsgiApp app, TimeProv
         Probe = ThreadProbe.OfThisThread();
         try
         {
-            while (queue.Wait(seat))
+            while (queue.Wait(_seat))
             {
                 thread.Attach();
                 ServeBatch();
                 thread.DetachAgain();
-                outbox.Flush();
+                _outbox.Flush();
             }
         }
         finally
@@ -50,10 +50,10 @@ internal sealed class Worker(RequestQueue<Exchange> queue, WsgiApp app, TimeProv
         }
     }
 
-    public void Dispose() => seat.Dispose();
+    public void Dispose() => _seat.Dispose();
 
     /// <summary>Whether the thread takes work at present.</summary>
-    public bool Active => seat.Active;
+    public bool Active => _seat.Active;
 
     private void ServeBatch()
     {
@@ -61,7 +61,7 @@ internal sealed class Worker(RequestQueue<Exchange> queue, WsgiApp app, TimeProv
         while (queue.TryTake(out var exchange))
         {
             app.Serve(exchange);
-            outbox.Add(exchange);
+            _outbox.Add(exchange);
             if (time.GetElapsedTime(start) > BatchTime)
                 return;
         }

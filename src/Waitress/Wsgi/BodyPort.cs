@@ -10,7 +10,7 @@ namespace Waitress.Wsgi;
 /// </summary>
 internal sealed class BodyPort(Exchange exchange, Mailbox log)
 {
-    private bool warned;
+    private bool _warned;
 
     public enum Outcome
     {
@@ -25,7 +25,7 @@ internal sealed class BodyPort(Exchange exchange, Mailbox log)
     }
 
     /// <summary>Forgets the request before.</summary>
-    public void Reset() => warned = false;
+    public void Reset() => _warned = false;
 
     /// <summary>Sends one block at once.</summary>
     public Outcome Write(PyRef block)
@@ -77,8 +77,8 @@ internal sealed class BodyPort(Exchange exchange, Mailbox log)
 
     private void Warn(LogEvent what, object? value)
     {
-        if (!warned)
+        if (!_warned)
             log.Post(what, value, exchange.Request.Method, exchange.Request.RawTarget);
-        warned = true;
+        _warned = true;
     }
 }

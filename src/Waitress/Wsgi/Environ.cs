@@ -13,15 +13,15 @@ namespace Waitress.Wsgi;
 /// </summary>
 internal sealed class Environ : IDisposable
 {
-    private readonly PythonSide python;
-    private readonly Settings settings;
-    private readonly PyPin template;
-    private readonly ConcurrentDictionary<string, PyPin> constants = new();
+    private readonly PythonSide _python;
+    private readonly Settings _settings;
+    private readonly PyPin _template;
+    private readonly ConcurrentDictionary<string, PyPin> _constants = new();
 
     public Environ(PythonSide python, Settings settings)
     {
-        this.python = python;
-        this.settings = settings;
+        _python = python;
+        _settings = settings;
         using var dict = PyDicts.New().OrThrow();
         Require(PyDicts.Set(dict, "REQUEST_METHOD", Text("GET")));
         Require(PyDicts.Set(dict, "SERVER_PORT", Text("")));
@@ -36,7 +36,7 @@ internal sealed class Environ : IDisposable
         Require(PyDicts.Set(dict, "wsgi.run_once", PyNumbers.From(false)));
         Require(PyDicts.Set(dict, "wsgi.input_terminated", PyNumbers.From(true)));
         Require(PyDicts.Set(dict, "wsgi.file_wrapper", python.FileWrapper.Ref.New()));
-        template = dict.Borrow().Pin();
+        _template = dict.Borrow().Pin();
     }
 
     public EnvironKeys Keys { get; } = new();
@@ -44,7 +44,7 @@ internal sealed class Environ : IDisposable
     /// <summary>A new environ for the request, its input stream included.</summary>
     public PyNew Build(Exchange exchange, PyRef input)
     {
-        var environ = PyDicts.Copy(template.Ref);
+        var environ = PyDicts.Copy(_template.Ref);
         if (!environ.IsNull && SetLine(environ, exchange) && SetClient(environ, exchange) && SetHeaders(environ, exchange)
             && SetStreams(environ, exchange, input))
             return environ;
@@ -54,16 +54,16 @@ internal sealed class Environ : IDisposable
 
     public void Dispose()
     {
-        template.Dispose();
+        _template.Dispose();
         Keys.Dispose();
-        foreach (var constant in constants.Values)
+        foreach (var constant in _constants.Values)
             constant.Dispose();
     }
 
     private bool SetLine(PyRef environ, Exchange exchange)
     {
         var request = exchange.Request;
-        var target = RequestTarget.Parse(request.RawTarget, settings.UrlPrefix);
+        var target = RequestTarget.Parse(request.RawTarget, _settings.UrlPrefix);
         return SetConstant(environ, Keys.RequestMethod, request.Method)
             && PyDicts.Set(environ, Keys.PathInfo.Ref, PyTexts.FromLatin1(target.PathInfo))
             && PyDicts.Set(environ, Keys.QueryString.Ref, PyTexts.FromLatin1(target.QueryString))
@@ -96,7 +96,7 @@ internal sealed class Environ : IDisposable
         }
 
         // With asynchronous=false the length of a chunked body is not known yet: the app reads to the end (wsgi.input_terminated).
-        return !exchange.IsChunked || !settings.Asynchronous
+        return !exchange.IsChunked || !_settings.Asynchronous
             || PyDicts.Set(environ, Keys.ContentLength.Ref, PyTexts.FromLatin1(exchange.Body.Length.ToString(CultureInfo.InvariantCulture)));
     }
 
@@ -106,21 +106,21 @@ internal sealed class Environ : IDisposable
         var errors = PyObjects.System("stderr"u8);
         return PyDicts.Set(environ, Keys.Input.Ref, input)
             && (errors.IsNull || PyDicts.Set(environ, Keys.Errors.Ref, errors))
-            && PyDicts.Set(environ, Keys.ClientDisconnected.Ref, new ClientDisconnected(exchange).ToPython(python.Interpreter.CallableType.Ref));
+            && PyDicts.Set(environ, Keys.ClientDisconnected.Ref, new ClientDisconnected(exchange).ToPython(_python.Interpreter.CallableType.Ref));
     }
 
     // Texts of a small closed set (methods, ports, schemes): an unknown method is a token of the client's, so it is not kept.
     private bool SetConstant(PyRef environ, PyPin key, string text)
     {
-        if (constants.TryGetValue(text, out var known))
+        if (_constants.TryGetValue(text, out var known))
             return PyDicts.Set(environ, key.Ref, known.Ref);
-        if (constants.Count >= 64)
+        if (_constants.Count >= 64)
             return PyDicts.Set(environ, key.Ref, PyTexts.FromLatin1(text));
         using var made = PyTexts.FromLatin1(text);
         if (made.IsNull)
             return false;
         var pin = made.Borrow().Pin();
-        if (!constants.TryAdd(text, pin))
+        if (!_constants.TryAdd(text, pin))
             pin.Dispose();
         return PyDicts.Set(environ, key.Ref, made.Borrow());
     }

@@ -12,8 +12,8 @@ internal sealed class EnvironKeys : IDisposable
 {
     private const int MostHeaders = 1024;
 
-    private readonly ConcurrentDictionary<string, PyPin?> headers = new(StringComparer.OrdinalIgnoreCase);
-    private readonly List<PyPin> pins = [];
+    private readonly ConcurrentDictionary<string, PyPin?> _headers = new(StringComparer.OrdinalIgnoreCase);
+    private readonly List<PyPin> _pins = [];
 
     public EnvironKeys()
     {
@@ -71,27 +71,27 @@ internal sealed class EnvironKeys : IDisposable
     /// <summary>Sets a header in environ; one whose name holds an underscore is dropped (HeaderName). False: a Python error is set.</summary>
     public bool SetHeader(PyRef environ, string name, string value)
     {
-        if (headers.TryGetValue(name, out var known))
+        if (_headers.TryGetValue(name, out var known))
             return known is null || PyDicts.Set(environ, known.Ref, PyTexts.FromLatin1(value));
         var key = HeaderName.ToEnviron(name);
-        if (headers.Count >= MostHeaders)
+        if (_headers.Count >= MostHeaders)
             return key is null || PyDicts.Set(environ, key, PyTexts.FromLatin1(value));
         var added = key is null ? null : Intern(key);
-        headers[name] = added;
+        _headers[name] = added;
         return added is null || PyDicts.Set(environ, added.Ref, PyTexts.FromLatin1(value));
     }
 
     public void Dispose()
     {
-        foreach (var pin in pins)
+        foreach (var pin in _pins)
             pin.Dispose();
     }
 
     private PyPin Intern(string key)
     {
         var pin = PyTexts.Intern(key).OrThrow().Pin();
-        lock (pins)
-            pins.Add(pin);
+        lock (_pins)
+            _pins.Add(pin);
         return pin;
     }
 }

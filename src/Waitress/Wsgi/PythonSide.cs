@@ -8,7 +8,7 @@ namespace Waitress.Wsgi;
 /// </summary>
 internal sealed class PythonSide : IDisposable
 {
-    private readonly List<PyPin> pins = [];
+    private readonly List<PyPin> _pins = [];
 
     public PythonSide(Interpreter interpreter)
     {
@@ -44,7 +44,7 @@ internal sealed class PythonSide : IDisposable
 
     public void Dispose()
     {
-        foreach (var pin in pins)
+        foreach (var pin in _pins)
             pin.Dispose();
     }
 
@@ -52,7 +52,7 @@ internal sealed class PythonSide : IDisposable
     {
         using var found = PyObjects.GetAttribute(module, name).OrThrow();
         var pin = found.Pin();
-        pins.Add(pin);
+        _pins.Add(pin);
         return pin;
     }
 }

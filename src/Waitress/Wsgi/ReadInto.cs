@@ -17,15 +17,15 @@ internal sealed class ReadInto(Exchange exchange, Settings settings) : PyCallabl
 {
     private static readonly Refusal ClientLeft = Refusal.BadRequest.Because("The client has disconnected");
 
-    private readonly int number = exchange.Number;
-    private long total;
-    private bool ended;
-    private Refusal? failure;
+    private readonly int _number = exchange.Number;
+    private long _total;
+    private bool _ended;
+    private Refusal? _failure;
 
     protected override PyNew Call(PyArguments arguments)
     {
         arguments.Expect("readinto", 1, 1);
-        if (exchange.Number != number)
+        if (exchange.Number != _number)
             return PythonError.Raise(PythonError.Fault.Value, "read of a request body after its request had ended");
         using var buffer = new PyBuffer();
         if (!buffer.TryTake(arguments[0], writable: true))
@@ -34,18 +34,18 @@ internal sealed class ReadInto(Exchange exchange, Settings settings) : PyCallabl
         using (PythonThread.Detach())
         {
             // A failure stays: read again, a body that broke off must not look like one that ended, nor a read be begun twice.
-            if (failure is null)
-                (read, failure) = Read(buffer.WritableBytes);
+            if (_failure is null)
+                (read, _failure) = Read(buffer.WritableBytes);
         }
 
         // The answer, should the app let the error through: it is the client's fault, and nothing to show a traceback for.
-        exchange.InputRefusal = failure;
-        return failure is null ? PyNumbers.From(read) : PythonError.Raise(PythonError.Fault.Connection, failure.Detail);
+        exchange.InputRefusal = _failure;
+        return _failure is null ? PyNumbers.From(read) : PythonError.Raise(PythonError.Fault.Connection, _failure.Detail);
     }
 
     private (int Read, Refusal? Problem) Read(Span<byte> destination)
     {
-        if (ended || destination.IsEmpty)
+        if (_ended || destination.IsEmpty)
             return (0, null);
         try
         {
@@ -56,12 +56,12 @@ internal sealed class ReadInto(Exchange exchange, Settings settings) : PyCallabl
             var length = (int)Math.Min(result.Buffer.Length, destination.Length);
             var taken = result.Buffer.Slice(0, length);
             taken.CopyTo(destination);
-            ended = result.IsCompleted && length == result.Buffer.Length;
+            _ended = result.IsCompleted && length == result.Buffer.Length;
             exchange.BodyReader.AdvanceTo(taken.End);
-            total += length;
+            _total += length;
             if (exchange.BrokenFraming is { } broken)
                 return (0, broken);
-            return total >= settings.MaxRequestBodySize ? (0, Refusal.BodyTooLarge) : (length, null);
+            return _total >= settings.MaxRequestBodySize ? (0, Refusal.BodyTooLarge) : (length, null);
         }
         catch (Exception e) when (e is IOException or OperationCanceledException or BadHttpRequestException)
         {

@@ -10,11 +10,11 @@ namespace Waitress.Wsgi;
 /// </summary>
 internal sealed class StartResponse(Exchange exchange, PyPin callableType, WriteCallable write) : PyCallable
 {
-    private readonly int number = exchange.Number;
+    private readonly int _number = exchange.Number;
 
     protected override PyNew Call(PyArguments arguments)
     {
-        if (exchange.Number != number)
+        if (exchange.Number != _number)
             return Raise(Fault.Assertion, "start_response was called after its request had ended");
         var status = arguments.Find(0, "status"u8);
         var headers = arguments.Find(1, "headers"u8);
@@ -53,11 +53,11 @@ internal sealed class StartResponse(Exchange exchange, PyPin callableType, Write
 /// <summary>The write callable that start_response returns: sends at once, as PEP 3333 has it for old frameworks.</summary>
 internal sealed class WriteCallable(Exchange exchange, BodyPort port) : PyCallable
 {
-    private readonly int number = exchange.Number;
+    private readonly int _number = exchange.Number;
 
     protected override PyNew Call(PyArguments arguments)
     {
-        if (exchange.Number != number)
+        if (exchange.Number != _number)
             return Raise(Fault.Assertion, "write was called after its request had ended");
         arguments.Expect("write", 1, 1);
         return port.Write(arguments[0]) switch

@@ -9,22 +9,22 @@ internal sealed partial class WsgiApp
 {
     private PyNew OpenInput(Exchange exchange)
     {
-        if (!settings.Asynchronous && exchange.HasBody)
+        if (!_settings.Asynchronous && exchange.HasBody)
         {
-            using var read = new ReadInto(exchange, settings).ToPython(python.Interpreter.CallableType.Ref);
-            return read.IsNull ? default : PyObjects.Call(python.BodyStream.Ref, read);
+            using var read = new ReadInto(exchange, _settings).ToPython(_python.Interpreter.CallableType.Ref);
+            return read.IsNull ? default : PyObjects.Call(_python.BodyStream.Ref, read);
         }
 
         if (exchange.Body.File is { } file)
         {
             using var descriptor = PyNumbers.From(file.DangerousGetHandle());
-            return PyObjects.Call(python.BodyFile.Ref, descriptor);
+            return PyObjects.Call(_python.BodyFile.Ref, descriptor);
         }
 
         if (exchange.Body.Length == 0)
-            return PyObjects.Call(python.BytesIO.Ref);
+            return PyObjects.Call(_python.BytesIO.Ref);
         using var bytes = PyBytes.From(exchange.Body.Memory);
-        return bytes.IsNull ? default : PyObjects.Call(python.BytesIO.Ref, bytes);
+        return bytes.IsNull ? default : PyObjects.Call(_python.BytesIO.Ref, bytes);
     }
 
     // A file that is left to the garbage collector would be reported by Python (ResourceWarning); memory need not be closed.
@@ -32,7 +32,7 @@ internal sealed partial class WsgiApp
     {
         if (input.IsNull || exchange.Body.File is null)
             return;
-        using var close = PyObjects.FindAttribute(input, environs.Keys.Close.Ref);
+        using var close = PyObjects.FindAttribute(input, _environs.Keys.Close.Ref);
         using var closed = close.IsNull ? default : PyObjects.Call(close);
         PythonError.Clear();
     }
@@ -43,7 +43,7 @@ internal sealed partial class WsgiApp
     /// </summary>
     private BodyPort.Outcome AnswerFile(Exchange exchange, BodyPort port, PyRef wrapper)
     {
-        using var found = PyObjects.Call(python.DirectFile.Ref, wrapper);
+        using var found = PyObjects.Call(_python.DirectFile.Ref, wrapper);
         if (found.IsNull)
             return BodyPort.Outcome.Failed;
         var response = exchange.Response;

@@ -16,18 +16,18 @@ namespace Waitress.Wsgi;
 /// </summary>
 internal sealed partial class WsgiApp : IDisposable
 {
-    private readonly PythonSide python;
-    private readonly Environ environs;
-    private readonly PyPin app;
-    private readonly Settings settings;
-    private readonly Mailbox log;
+    private readonly PythonSide _python;
+    private readonly Environ _environs;
+    private readonly PyPin _app;
+    private readonly Settings _settings;
+    private readonly Mailbox _log;
 
     public WsgiApp(Interpreter interpreter, PyRef app, Settings settings, Mailbox log)
     {
-        (this.settings, this.log) = (settings, log);
-        python = new PythonSide(interpreter);
-        environs = new Environ(python, settings);
-        this.app = app.Pin();
+        (_settings, _log) = (settings, log);
+        _python = new PythonSide(interpreter);
+        _environs = new Environ(_python, settings);
+        _app = app.Pin();
     }
 
     /// <summary>Serves the request; detaches while it sends.</summary>
@@ -50,37 +50,37 @@ internal sealed partial class WsgiApp : IDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             PythonError.Clear();
-            log.Post(LogEvent.StorageFailed, "a response", e.Message);
+            _log.Post(LogEvent.StorageFailed, "a response", e.Message);
             exchange.Response.Refuse(Refusal.StorageFailed);
         }
         catch (Exception e)
         {
             // A bug of ours. The worker has to live on: its thread would take the answers it holds with it, and its place in the queue.
             PythonError.Clear();
-            log.Post(LogEvent.EngineFault, e);
+            _log.Post(LogEvent.EngineFault, e);
             exchange.Response.Refuse(Refusal.AppFailed);
         }
     }
 
     public void Dispose()
     {
-        app.Dispose();
-        environs.Dispose();
-        python.Dispose();
+        _app.Dispose();
+        _environs.Dispose();
+        _python.Dispose();
     }
 
     // False: a Python error is set.
     private bool Call(Exchange exchange, PyRef input)
     {
-        using var environ = environs.Build(exchange, input);
+        using var environ = _environs.Build(exchange, input);
         if (environ.IsNull)
             return false;
-        var port = new BodyPort(exchange, log);
-        var callableType = python.Interpreter.CallableType;
+        var port = new BodyPort(exchange, _log);
+        var callableType = _python.Interpreter.CallableType;
         using var startResponse = new StartResponse(exchange, callableType, new WriteCallable(exchange, port)).ToPython(callableType.Ref);
         if (startResponse.IsNull)
             return false;
-        using var result = PyObjects.Call(app.Ref, environ, startResponse);
+        using var result = PyObjects.Call(_app.Ref, environ, startResponse);
         if (result.IsNull)
             return false;
         return Answer(exchange, port, result);
@@ -106,7 +106,7 @@ internal sealed partial class WsgiApp : IDisposable
         BodyPort.Outcome sent;
         try
         {
-            sent = PyObjects.IsInstance(result, python.FileWrapper.Ref) ? AnswerFile(exchange, port, result) : Iterate(exchange, port, result);
+            sent = PyObjects.IsInstance(result, _python.FileWrapper.Ref) ? AnswerFile(exchange, port, result) : Iterate(exchange, port, result);
         }
         catch (IOException)
         {
@@ -139,8 +139,8 @@ internal sealed partial class WsgiApp : IDisposable
             if (length == 0 && PyObjects.IsBytes(block))
                 continue;
             var outcome = port.Write(block);
-            if (outcome == BodyPort.Outcome.ClientGone && settings.LogSocketErrors)
-                log.Post(LogEvent.Disconnected, exchange.Request.Method, exchange.Request.RawTarget);
+            if (outcome == BodyPort.Outcome.ClientGone && _settings.LogSocketErrors)
+                _log.Post(LogEvent.Disconnected, exchange.Request.Method, exchange.Request.RawTarget);
             if (outcome != BodyPort.Outcome.Sent)
                 return outcome;
         }
@@ -152,7 +152,7 @@ internal sealed partial class WsgiApp : IDisposable
         if (PyObjects.IsList(result) || PyObjects.IsTuple(result))
             return sent != BodyPort.Outcome.Failed;
         using var earlier = PythonError.Take();
-        using var close = PyObjects.FindAttribute(result, environs.Keys.Close.Ref);
+        using var close = PyObjects.FindAttribute(result, _environs.Keys.Close.Ref);
         if (!close.IsNull)
         {
             using var closed = PyObjects.Call(close);
@@ -178,7 +178,7 @@ internal sealed partial class WsgiApp : IDisposable
 
         if (response is { Declared: { } declared, Bodiless: false } && response.Written < declared && !exchange.IsHead)
         {
-            log.Post(LogEvent.TooFewBytes, response.Written, declared, exchange.Request.Method, exchange.Request.RawTarget);
+            _log.Post(LogEvent.TooFewBytes, response.Written, declared, exchange.Request.Method, exchange.Request.RawTarget);
             response.CutShort();
         }
 
@@ -190,25 +190,25 @@ internal sealed partial class WsgiApp : IDisposable
         if (exchange.InputRefusal is { } refusal)
         {
             PythonError.Clear();
-            log.Post(LogEvent.Refused, exchange.Peer, refusal.Status, refusal.Detail);
+            _log.Post(LogEvent.Refused, exchange.Peer, refusal.Status, refusal.Detail);
             exchange.Response.Refuse(refusal);
             return;
         }
 
         var traceback = LogFailure(exchange);
-        exchange.Response.Refuse(settings.ExposeTracebacks ? Refusal.AppFailed.Because(traceback) : Refusal.AppFailed);
+        exchange.Response.Refuse(_settings.ExposeTracebacks ? Refusal.AppFailed.Because(traceback) : Refusal.AppFailed);
     }
 
     private string LogFailure(Exchange exchange)
     {
         using var error = PythonError.Take();
         using var message = PyTexts.FromText($"Exception while serving {exchange.Request.Method} {exchange.Path}");
-        using var text = error.IsNull || message.IsNull ? default : PyObjects.Call(python.LogFailure.Ref, message, error);
+        using var text = error.IsNull || message.IsNull ? default : PyObjects.Call(_python.LogFailure.Ref, message, error);
         if (!text.IsNull)
             return PyTexts.ToText(text);
 
         // Logging itself failed (a broken handler of the app's set-up): the entry goes where such errors go.
-        PythonError.WriteUnraisable(app.Ref);
+        PythonError.WriteUnraisable(_app.Ref);
         return "";
     }
 }
