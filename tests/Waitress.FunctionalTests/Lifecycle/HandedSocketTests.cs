@@ -7,7 +7,7 @@ namespace Waitress.FunctionalTests.Lifecycle;
 public sealed class HandedSocketTests
 {
     [Theory]
-    [InlineData("sockets_again", "turn 0 200 Hello, World!", "", "turn 1 200 Hello, World!", "", "turn 2 200 Hello, World!", "", "open True")]
+    [InlineData("sockets_again", "turn 0 {(200, 'Hello, World!\\n')}", "turn 1 {(200, 'Hello, World!\\n')}", "turn 2 {(200, 'Hello, World!\\n')}", "open True")]
     [InlineData("activated_once", "first True", "left []", "second False", "200 Hello, World!", "", "descriptor True")]
     [InlineData("none_stated", "200 Hello, World!", "")]
     public async Task Script_WithHandedSockets_SeesWhatItExpectsAndEnds(string script, params string[] expected)
