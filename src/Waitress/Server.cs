@@ -121,6 +121,9 @@ internal sealed class Server : IDisposable
             if (_stopping)
                 return;
             _stopping = true;
+
+            // At once, not on the other thread: an answer that begins after the stop was told announces the end of its connection.
+            _inFlight.BeginDrain();
         }
 
         _ = Task.Run(StopAsync);

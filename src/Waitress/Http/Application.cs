@@ -27,7 +27,7 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
     {
         // Kestrel keeps the exchange for the connection's next request.
         var kept = contextFeatures as IHostContextContainer<Exchange>;
-        var exchange = kept?.HostContext ?? new Exchange(contextFeatures, settings, sweep);
+        var exchange = kept?.HostContext ?? new Exchange(contextFeatures, settings, sweep, inFlight);
         if (kept is not null)
             kept.HostContext = exchange;
         exchange.Begin();
@@ -45,7 +45,6 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
             refusal = await ReceiveAsync(exchange);
 
         // 3. Queue, 4. worker: the app is called and its answer gathered, or sent while it is made.
-        exchange.Response.Closing |= inFlight.Draining;
         exchange.Queued();
         if (refusal is null && !queue.TryAdd(exchange))
             refusal = Refusal.Stopping;

@@ -20,10 +20,11 @@ internal sealed class Exchange : IValueTaskSource
     private readonly IHttpRequestBodyDetectionFeature _bodyDetection;
     private readonly IRequestBodyPipeFeature _bodyPipe;
     private readonly WireGuard _wire;
+    private readonly InFlight _inFlight;
     private ManualResetValueTaskSourceCore<bool> _served;
     private long _queuedAt;
 
-    public Exchange(IFeatureCollection features, Settings settings, IdleSweep sweep)
+    public Exchange(IFeatureCollection features, Settings settings, IdleSweep sweep, InFlight inFlight)
     {
         // One object implements all of these in Kestrel, and it lives as long as the connection.
         Request = features.GetRequiredFeature<IHttpRequestFeature>();
@@ -35,6 +36,7 @@ internal sealed class Exchange : IValueTaskSource
         LocalPort = _wire.LocalEndPoint is UnixDomainSocketEndPoint file
             ? file.ToString()!
             : connection.LocalPort.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        _inFlight = inFlight;
         Body = new RequestBody(settings, sweep);
         Response = new ResponseWriter(this, features, settings);
     }
@@ -55,6 +57,9 @@ internal sealed class Exchange : IValueTaskSource
     public RequestBody Body { get; }
 
     public ResponseWriter Response { get; }
+
+    /// <summary>Whether the server stops, so that each answer ends its connection.</summary>
+    public bool Draining => _inFlight.Draining;
 
     /// <summary>Counts the requests of the connection: what Python keeps beyond its request is recognised by an older number.</summary>
     public int Number { get; private set; }

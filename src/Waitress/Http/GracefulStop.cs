@@ -5,7 +5,7 @@ using Waitress.Telemetry;
 namespace Waitress.Http;
 
 /// <summary>
-/// The stop, in its order: (1) from now on each answer ends its connection; (2) the listeners hand over what the kernel has accepted
+/// The stop, in its order: (1) from now on each answer ends its connection (<see cref="Server.Stop"/>); (2) the listeners hand over what the kernel has accepted
 /// and close; (3) requests in flight end, and open connections have a moment for a request that is on its way
 /// (<see cref="WireGuard"/>); (4) after graceful_timeout what is left is closed. No request that was accepted before the stop is dropped.
 /// </summary>
@@ -20,9 +20,7 @@ internal sealed class GracefulStop(Settings settings, KestrelServer kestrel, InF
             if (!atOnce.IsCancellationRequested && inFlight.Count > 0)
                 log.Post(LogEvent.StillRunning, inFlight.Count, settings.GracefulTimeout);
         });
-        inFlight.BeginDrain();
-
-        // Kestrel does the rest of the order, and aborts what is left when the token is cancelled.
+        // Kestrel keeps the order, and aborts what is left when the token is cancelled.
         await kestrel.StopAsync(limit.Token);
     }
 }

@@ -27,7 +27,7 @@ internal sealed partial class ResponseWriter(Exchange exchange, IFeatureCollecti
 
     private byte[]? _gathered;
     private int _gatheredLength;
-    private bool _broken;
+    private bool _broken, _closing;
 
     /// <summary>The headers of the answer; free to change until <see cref="Committed"/>.</summary>
     public IHeaderDictionary Headers => _head.Headers;
@@ -46,9 +46,6 @@ internal sealed partial class ResponseWriter(Exchange exchange, IFeatureCollecti
 
     /// <summary>Whether the status forbids a body (RFC 9110 section 15: 204, 205, 304).</summary>
     public bool Bodiless { get; private set; }
-
-    /// <summary>True while the server stops: connections end with their answer.</summary>
-    public bool Closing { get; set; }
 
     public void Start(int status, string? reason)
     {
@@ -77,7 +74,7 @@ internal sealed partial class ResponseWriter(Exchange exchange, IFeatureCollecti
     /// <summary>Ready for the next request of the connection; Kestrel has reset its own side.</summary>
     public void Reset()
     {
-        Started = Committed = Bodiless = Closing = _broken = false;
+        Started = Committed = Bodiless = _closing = _broken = false;
         Declared = null;
         Written = _gatheredLength = 0;
         _refusal = null;
@@ -174,7 +171,7 @@ internal sealed partial class ResponseWriter(Exchange exchange, IFeatureCollecti
             _head.Headers.ContentLength = _head.StatusCode == StatusCodes.Status205ResetContent ? 0 : null;
         else if (Declared is { } length)
             _head.Headers.ContentLength = length;
-        if (Closing)
+        if (_closing || exchange.Draining)
             _head.Headers.Connection = "close";
         if (settings.Ident is null)
             return;
