@@ -18,7 +18,7 @@ public sealed class StopPhaseTests
         await chunked.SendAsync("POST /digest HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n");
         await server.AssertServesAsync();
         server.Process.Signal(PythonProcess.Sigterm);
-        await server.Log.WaitForLog("SIGTERM: finishing");
+        await Deadline.Until(() => StopTests.RefusesAsync(server), "new connections are refused");
         await sized.SendAsync("67890");
         await chunked.SendAsync("5\r\n67890\r\n0\r\n\r\n");
         foreach (var client in new[] { sized, chunked })
@@ -63,6 +63,6 @@ public sealed class StopPhaseTests
         Assert.Equal(
             ["INFO:waitress:SIGTERM: finishing the requests in flight; a second signal ends at once",
              "WARNING:waitress:1 request(s) were still running after graceful_timeout (1 s); their connections were closed"],
-            server.Log.Lines.Skip(from).Where(line => line.Length > 0));
+            server.Log.Lines.Skip(from).Where(line => line.Length > 0 && !line.StartsWith("MARK ", StringComparison.Ordinal)));
     }
 }

@@ -136,7 +136,7 @@ public sealed class StopTests
         Assert.Equal("signalled", (await client.GetAsync("/")).Text);
     }
 
-    private static async Task<bool> RefusesAsync(PythonServer server)
+    internal static async Task<bool> RefusesAsync(PythonServer server)
     {
         try
         {
