@@ -56,8 +56,7 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
         else
             Refuse(exchange, refusal);
 
-        // 5. Send what is left, at the client's pace. A stop may have come since the request was queued.
-        exchange.Response.Closing |= inFlight.Draining;
+        // 5. Send what is left, at the client's pace.
         await exchange.Response.FinishAsync();
 
         // Kestrel would wait for the rest of a refused body (5 s) before it closes; told that the request was bad it does not.
