@@ -10,6 +10,9 @@ internal sealed partial class ResponseWriter
     /// </summary>
     private const int FileBlock = 131_072;
 
+    /// <summary>After so many bytes another answer has its turn: a fast reader would else keep its thread for a whole file.</summary>
+    private const int Turn = 1_048_576;
+
     private SafeFileHandle? _file;
     private long _fileAt;
 
@@ -28,7 +31,8 @@ internal sealed partial class ResponseWriter
         var left = Suppressed ? 0 : Declared ?? 0;
 
         // Off the thread that polls the sockets (or the Python thread): a file that is not in memory makes the read below wait.
-        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        await Task.Yield();
+        var turn = 0;
         while (left > 0 && !exchange.ClientGone)
         {
             var length = (int)Math.Min(left, FileBlock);
@@ -41,11 +45,17 @@ internal sealed partial class ResponseWriter
             if (flush.IsCompletedSuccessfully)
             {
                 Note(flush.Result);
-                continue;
+                turn += read;
+                if (turn < Turn)
+                    continue;
+            }
+            else
+            {
+                await ClientPace.KeepAsync(flush, exchange, settings);
             }
 
-            await ClientPace.KeepAsync(flush, exchange, settings);
-            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+            turn = 0;
+            await Task.Yield();
         }
     }
 }
