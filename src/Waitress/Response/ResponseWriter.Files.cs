@@ -6,9 +6,9 @@ namespace Waitress.Response;
 internal sealed partial class ResponseWriter
 {
     /// <summary>
-    /// What is read at once: large enough that the cost per call vanishes, small enough that 200 downloads hold 25 MiB.
+    /// What is read at once: large enough that the cost per call vanishes, small enough that 200 downloads hold 50 MiB.
     /// </summary>
-    private const int FileBlock = 131_072;
+    private const int FileBlock = 262_144;
 
     /// <summary>After so many bytes another answer has its turn: a fast reader would else keep its thread for a whole file.</summary>
     private const int Turn = 1_048_576;
