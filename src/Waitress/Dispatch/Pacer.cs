@@ -28,8 +28,10 @@ internal sealed class Pacer(int seats, bool parallel)
     {
         var stalled = queue.Taken == _takenBefore;
         _takenBefore = queue.Taken;
-        if (parallel || queue.Waiting == 0 || queue.Oldest < Patience || queue.Active < queue.Target)
+        if (parallel)
             return queue.Target;
+        if (queue.Waiting == 0 || queue.Oldest < Patience || queue.Active < queue.Target)
+            return Settle(queue, allAsleep);
 
         var blocked = allAsleep ?? stalled;
         _asleep = blocked ? _asleep + 1 : 0;
@@ -45,5 +47,18 @@ internal sealed class Pacer(int seats, bool parallel)
             return queue.Target;
         _busy = 0;
         return Math.Max(queue.Target - 1, 1);
+    }
+
+    // The threads keep up. Where they compute, fewer would do as well, without fighting for the GIL; where they wait, that many it takes.
+    private int Settle(in QueueState queue, bool? allAsleep)
+    {
+        _asleep = 0;
+        if (queue.Target == 1 || queue.Active == 0 || allAsleep is null)
+            return queue.Target;
+        _busy = allAsleep.Value ? 0 : _busy + 1;
+        if (_busy < LowerAfter)
+            return queue.Target;
+        _busy = 0;
+        return queue.Target - 1;
     }
 }

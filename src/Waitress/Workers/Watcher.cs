@@ -92,7 +92,7 @@ internal sealed class Watcher(RequestQueue<Exchange> queue, IReadOnlyList<Worker
         foreach (var worker in workers)
             worker.Outbox.Rescue();
         var state = queue.Read();
-        var target = _pacer.Look(state, state.Waiting == 0 ? null : AllAsleep());
+        var target = _pacer.Look(state, state.Waiting == 0 && state.Target == 1 ? null : AllAsleep());
         if (target != state.Target)
             queue.Retarget(target);
         WarnOfDepth(state);

@@ -25,6 +25,18 @@ public sealed class PacerTests
         Assert.Equal(3, pacer.Look(Busy(4, 2), allAsleep: true));
     }
 
+    [Theory]
+    [InlineData(false, 2)] // They compute: fewer would do.
+    [InlineData(true, 3)] // They wait: it takes that many.
+    public void Look_QueueKeepsUp_LowersOnlyWhereThreadsCompute(bool asleep, int expected)
+    {
+        var pacer = new Pacer(4, parallel: false);
+        var target = 3;
+        for (var look = 0; look < 64; look++)
+            target = pacer.Look(new QueueState(Waiting: 0, TimeSpan.Zero, look, Active: 2, Idle: 2, target), asleep);
+        Assert.Equal(expected, target);
+    }
+
     [Fact]
     public void Look_AsleepThenAwake_StartsToCountAnew()
     {
