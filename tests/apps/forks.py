@@ -92,7 +92,11 @@ def terminate(environ, start_response):
     child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
     child.start()
     child.terminate()
-    child.join(15)
+    # Process.start() in another thread polls every child: it may reap this one between the wait of join() and the note
+    # of the result, and join() then returns without one. The note follows at once.
+    deadline = time.monotonic() + 15
+    while child.exitcode is None and time.monotonic() < deadline:
+        child.join(0.01)
     code = child.exitcode
     child.kill()
     return web.text(start_response, str(code))
