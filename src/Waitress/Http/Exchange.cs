@@ -121,6 +121,7 @@ internal sealed class Exchange : IValueTaskSource
     {
         Number++;
         Body.Dispose();
+        Response.End();
         Received.Clear();
         Client.Clear();
         _wire.ExchangeEnded();

@@ -78,7 +78,14 @@ internal sealed partial class ResponseWriter(Exchange exchange, IFeatureCollecti
         Declared = null;
         Written = _gatheredLength = 0;
         _refusal = null;
+    }
+
+    /// <summary>Gives back what the request held, so that an idle connection holds none of it.</summary>
+    public void End()
+    {
         Return();
+        _file?.Dispose(); // Only where the answer was cut before the file's turn.
+        _file = null;
     }
 
     /// <summary>How many of the bytes fit the announced length; the rest is the app's mistake.</summary>
