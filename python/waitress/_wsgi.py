@@ -11,7 +11,7 @@ import stat
 import traceback
 from io import BytesIO
 
-__all__ = ["BodyStream", "BytesIO", "FileWrapper", "body_file", "direct_file", "log_failure"]
+__all__ = ["BodyStream", "BytesIO", "ClientDisconnected", "FileWrapper", "body_file", "direct_file", "log_failure"]
 
 logger = logging.getLogger("waitress")
 
@@ -21,6 +21,10 @@ BLOCK_SIZE = 32768
 # Over a FileIO, reading these through the descriptor gives the same bytes as reading the object. Anything else with a
 # fileno(), such as gzip.GzipFile, may transform what it reads.
 _PLAIN_FILES = (io.FileIO, io.BufferedReader, io.BufferedRandom)
+
+
+class ClientDisconnected(ConnectionError):
+    """What ``write()`` raises when the client has gone. When it comes back from the app it is no failure, and not logged as one."""
 
 
 class FileWrapper:

@@ -75,7 +75,16 @@ internal sealed class Server : IDisposable
         var outcome = ListenSockets.Open(settings, activated);
         if (outcome.Errors.Count > 0)
             throw new IOException(string.Join("; ", outcome.Errors));
-        return new Server(settings, outcome.Sockets, interpreter, app, log) { Activated = activated.Count > 0 };
+        try
+        {
+            return new Server(settings, outcome.Sockets, interpreter, app, log) { Activated = activated.Count > 0 };
+        }
+        catch
+        {
+            foreach (var socket in outcome.Sockets)
+                socket.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Begins to accept connections. Called detached.</summary>

@@ -20,6 +20,7 @@ internal sealed class PythonSide : IDisposable
         FileWrapper = Pin(module, "FileWrapper"u8);
         DirectFile = Pin(module, "direct_file"u8);
         LogFailure = Pin(module, "log_failure"u8);
+        ClientDisconnected = Pin(module, "ClientDisconnected"u8);
     }
 
     public Interpreter Interpreter { get; }
@@ -41,6 +42,9 @@ internal sealed class PythonSide : IDisposable
 
     /// <summary>log_failure(message, exception): logs with traceback and returns the traceback as text.</summary>
     public PyPin LogFailure { get; }
+
+    /// <summary>The exception type of a write() that nobody is left to read.</summary>
+    public PyPin ClientDisconnected { get; }
 
     public void Dispose()
     {

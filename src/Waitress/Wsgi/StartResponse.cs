@@ -51,7 +51,7 @@ internal sealed class StartResponse(Exchange exchange, PyPin callableType, Write
 }
 
 /// <summary>The write callable that start_response returns: sends at once, as PEP 3333 has it for old frameworks.</summary>
-internal sealed class WriteCallable(Exchange exchange, BodyPort port) : PyCallable
+internal sealed class WriteCallable(Exchange exchange, BodyPort port, PyPin disconnected) : PyCallable
 {
     private readonly int _number = exchange.Number;
 
@@ -63,8 +63,15 @@ internal sealed class WriteCallable(Exchange exchange, BodyPort port) : PyCallab
         return port.Write(arguments[0]) switch
         {
             BodyPort.Outcome.Sent => Singletons.NewNone(),
-            BodyPort.Outcome.ClientGone => Raise(Fault.Connection, "The client has disconnected"),
+            BodyPort.Outcome.ClientGone => RaiseDisconnected(),
             _ => default,
         };
+    }
+
+    private PyNew RaiseDisconnected()
+    {
+        using var message = PyTexts.FromText("The client has disconnected");
+        using var error = message.IsNull ? default : PyObjects.Call(disconnected.Ref, message);
+        return error.IsNull ? default : PythonError.Raise(error.Borrow());
     }
 }

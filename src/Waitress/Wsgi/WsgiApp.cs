@@ -77,7 +77,7 @@ internal sealed partial class WsgiApp : IDisposable
             return false;
         var port = new BodyPort(exchange, _log);
         var callableType = _python.Interpreter.CallableType;
-        using var startResponse = new StartResponse(exchange, callableType, new WriteCallable(exchange, port)).ToPython(callableType.Ref);
+        using var startResponse = new StartResponse(exchange, callableType, new WriteCallable(exchange, port, _python.ClientDisconnected)).ToPython(callableType.Ref);
         if (startResponse.IsNull)
             return false;
         using var result = PyObjects.Call(_app.Ref, environ, startResponse);
@@ -139,14 +139,15 @@ internal sealed partial class WsgiApp : IDisposable
             if (length == 0 && PyObjects.IsBytes(block))
                 continue;
             var outcome = port.Write(block);
-            if (outcome == BodyPort.Outcome.ClientGone && _settings.LogSocketErrors)
-                _log.Post(LogEvent.Disconnected, exchange.Request.Method, exchange.Request.RawTarget);
+            if (outcome == BodyPort.Outcome.ClientGone)
+                LogDisconnected(exchange);
             if (outcome != BodyPort.Outcome.Sent)
                 return outcome;
         }
     }
 
-    // close() is called whatever happened before; its own error is logged, the earlier one stays the one that counts.
+    // close() is called whatever happened before. Its own error is as good as one of the app's while nothing has left, as in Waitress;
+    // afterwards it is only logged: the answer is whole. An earlier error stays the one that counts.
     private bool Close(Exchange exchange, PyRef result, BodyPort.Outcome sent)
     {
         if (PyObjects.IsList(result) || PyObjects.IsTuple(result))
@@ -156,6 +157,8 @@ internal sealed partial class WsgiApp : IDisposable
         if (!close.IsNull)
         {
             using var closed = PyObjects.Call(close);
+            if (closed.IsNull && sent == BodyPort.Outcome.Sent && exchange.Response is { Committed: false, Written: 0 })
+                return false;
             if (closed.IsNull)
                 LogFailure(exchange);
         }
@@ -199,9 +202,23 @@ internal sealed partial class WsgiApp : IDisposable
         exchange.Response.Refuse(_settings.ExposeTracebacks ? Refusal.AppFailed.Because(traceback) : Refusal.AppFailed);
     }
 
+    private void LogDisconnected(Exchange exchange)
+    {
+        if (_settings.LogSocketErrors)
+            _log.Post(LogEvent.Disconnected, exchange.Request.Method, exchange.Request.RawTarget);
+    }
+
     private string LogFailure(Exchange exchange)
     {
         using var error = PythonError.Take();
+
+        // What write() raised and the app let through. What an app makes of it, with it as the cause, is the app's own error.
+        if (exchange.ClientGone && !error.IsNull && PyObjects.IsInstance(error, _python.ClientDisconnected.Ref))
+        {
+            LogDisconnected(exchange);
+            return "";
+        }
+
         using var message = PyTexts.FromText($"Exception while serving {exchange.Request.Method} {exchange.Path}");
         using var text = error.IsNull || message.IsNull ? default : PyObjects.Call(_python.LogFailure.Ref, message, error);
         if (!text.IsNull)

@@ -91,6 +91,14 @@ public sealed class CommandLineTests
         await server.AssertServesAsync();
     }
 
+    [Fact]
+    public async Task Listen_NameOfNoService_IsOneLineWithCodeOne()
+    {
+        var ended = await RunAsync("--listen=127.0.0.1:no-such-service", "hello:app");
+        Assert.Equal(1, ended.Code);
+        Assert.Equal("Error: Cannot listen on 127.0.0.1:no-such-service: no TCP service is named no-such-service", Assert.Single(ended.Errors, entry => entry.Length > 0));
+    }
+
     [Theory]
     [InlineData("hello:app")]
     [InlineData("hello.app")]

@@ -10,11 +10,16 @@ namespace Waitress.FunctionalTests.Lifecycle;
 /// </summary>
 public sealed class PaceTests
 {
-    [Fact]
-    public async Task Reader_SlowButSteadyForLongerThanTheChannelTimeout_GetsItAll()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Reader_SlowButSteadyForLongerThanTheChannelTimeout_GetsItAll(bool unix)
     {
         const int Size = 16 << 20; // Far more than the kernel (tcp_wmem: 4 MB) and outbuf_overflow together take.
-        await using var server = await PythonServer.StartAsync("suite:app", ["--channel-timeout=2"]);
+        using var folder = new TemporaryFolder();
+        await using var server = unix
+            ? await PythonServer.StartOnAsync(folder.File("s"), "suite:app", "--channel-timeout=2")
+            : await PythonServer.StartAsync("suite:app", ["--channel-timeout=2"]);
         using var client = await RawClient.ConnectAsync(server.EndPoint, receiveBuffer: 65536);
         await client.SendAsync($"GET /big?size={Size}&length HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
         using var received = new MemoryStream();

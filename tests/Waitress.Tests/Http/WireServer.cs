@@ -1,8 +1,10 @@
+using System.Buffers;
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -43,6 +45,9 @@ internal sealed class WireServer
 
     public List<string> AgentInstances { get; } = [];
 
+    /// <summary>The pool that the transport of the last connection takes its blocks from.</summary>
+    public MemoryPool<byte>? Memory { get; private set; }
+
     /// <summary>Runs before the answer; a test blocks an exchange with it.</summary>
     public Func<Task>? BeforeAnswer { get; set; }
 
@@ -78,6 +83,7 @@ internal sealed class WireServer
         var headers = contextFeatures.Get<IHttpRequestFeature>()!.Headers;
         if (headers.TransferEncoding.Count > 0)
             wire.BeginChunkedBody();
+        Memory = contextFeatures.Get<IMemoryPoolFeature>()?.MemoryPool;
         lock (AgentInstances)
             AgentInstances.Add(headers.UserAgent.ToString());
         return contextFeatures;
