@@ -45,7 +45,7 @@ def run_server(server: Server, *, quiet: bool = False, profiled: bool = False, l
     """
     # Servers handed in by the `_server` keyword know only Waitress's own methods.
     if isinstance(server, Server):
-        server.prepare(quiet=quiet, last=last)
+        server._prepare(quiet=quiet, last=last)
     elif not quiet:
         server.print_listen(SERVING)
     if profiled:

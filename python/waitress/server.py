@@ -93,7 +93,7 @@ class Server:
         threads = self._engine.threads
         logger.info("%s %s, %d thread%s, engine %s", name, version, threads, "" if threads == 1 else "s", _native.build)
 
-    def prepare(self, *, quiet: bool, last: bool) -> None:
+    def _prepare(self, *, quiet: bool, last: bool) -> None:
         """Have run() say where it listens, unless ``quiet``, once a signal stops it gracefully: whoever waits for that line may send
         one at once. ``last``: the program ends when the server has ended."""
         self._announces, self._last = not quiet, last
