@@ -2,6 +2,8 @@
 
 0: served and stopped, or help, version or settings printed. 1: the app can't be loaded or an address can't be opened.
 2: the command line or a setting is wrong; all faults are printed together, and no socket was opened.
+As in Waitress the help comes along when the command line can't be understood or the app can't be loaded: before the app's
+traceback and the error, so that what the user needs is the last thing on the screen.
 """
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ def run(argv: list[str] | None = None, _serve: Callable[[Any, Configured], None]
     program = _program(argv[0])
     line = _native.command_line(argv[1:])
     if line["help"]:
-        print(_native.help_text(program, shutil.get_terminal_size().columns).rstrip("\n"))
+        print(_help(program))
         return 0
     if line["version"]:
         print(f"waitress-sharp {waitress.__version__} ({_native.build})")
@@ -40,16 +42,16 @@ def run(argv: list[str] | None = None, _serve: Callable[[Any, Configured], None]
     if line["check_config"]:
         print(configured["report"].rstrip("\n"))
     if faults:
-        return _fail(program, faults, 2)
+        return _fail(program, faults, 2, with_help=bool(line["errors"]))
     if line["check_config"]:
         return 0
     if line["app"] is None:
-        return _fail(program, ["Specify an application: module:object, for example hello:app"], 1)
+        return _fail(program, ["Specify an application: module:object, for example hello:app"], 1, with_help=True)
 
     try:
         app = _app.load(line["app"], line["call"])
     except _app.AppError as error:
-        return _fail(program, [str(error)], 1)
+        return _fail(program, [str(error)], 1, with_help=True)
     _set_up_logging(configured)
     try:
         (_serve or _open_and_run)(app, configured)
@@ -74,7 +76,7 @@ def _configure(line: CommandLine) -> tuple[Configured, list[str]]:
 
 
 def _open_and_run(app: Any, configured: Configured) -> None:
-    waitress.run_server(Server(app, configured))
+    waitress.run_server(Server(app, configured), last=True)
 
 
 def _set_up_logging(configured: Configured) -> None:
@@ -92,10 +94,19 @@ def _program(name: str) -> str:
     return f"{os.path.basename(sys.executable)} -m waitress" if name == "__main__.py" else name
 
 
-def _fail(program: str, faults: list[str], code: int) -> int:
+def _help(program: str) -> str:
+    from waitress import _native
+
+    return _native.help_text(program, shutil.get_terminal_size().columns).rstrip("\n")
+
+
+def _fail(program: str, faults: list[str], code: int, with_help: bool = False) -> int:
+    if with_help:
+        print(f"{_help(program)}\n", file=sys.stderr)
     for fault in faults:
-        # A traceback comes first and whole; the line that says what it means is the last one on the screen.
+        # A traceback comes first and whole; the line that says what it means is the last one.
         *before, last = fault.split("\n")
         print("\n".join([*before, f"Error: {last}"]), file=sys.stderr)
-    print(f"Try '{program} --help'.", file=sys.stderr)
+    if not with_help:
+        print(f"Try '{program} --help'.", file=sys.stderr)
     return code

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("waitress")
 
+SERVING = "Serving on http://{}:{}"
+
 # Deep recursion in an app must end as RecursionError, which needs more stack than the 8 MiB (macOS: 512 KiB) of a
 # platform's default thread. Only address space is reserved; pages count when touched.
 STACK_SIZE = 16 * 1024 * 1024
@@ -53,7 +55,9 @@ class Server:
         self._lock = threading.RLock()
         self._state = "new"  # then "running", then "closed"
         self._finished = threading.Event()
-        self._stopped_by: str | None = None
+        self._stopped_by: str | None = None  # a signal that has not been logged yet
+        self._started = False
+        self._announces = self._last = False
         self._wake, self._wake_engine = socket.socketpair()
         # Both the engine and Python's signal handler write to it: a full buffer already means "wake up".
         self._wake_engine.setblocking(False)
@@ -89,6 +93,11 @@ class Server:
         threads = self._engine.threads
         logger.info("%s %s, %d thread%s, engine %s", name, version, threads, "" if threads == 1 else "s", _native.build)
 
+    def _prepare(self, *, quiet: bool, last: bool) -> None:
+        """Have run() say where it listens, unless ``quiet``, once a signal stops it gracefully: whoever waits for that line may send
+        one at once. ``last``: the program ends when the server has ended."""
+        self._announces, self._last = not quiet, last
+
     def close(self) -> None:
         """Stop accepting, let the requests in flight finish, then have run() return. Returns at once."""
         with self._lock:
@@ -113,8 +122,11 @@ class Server:
         _running.add(self)
         workers: list[threading.Thread] = []
         try:
-            with _signals.stop_signals(self._stop_by_signal, self._wake_engine):
+            with _signals.stop_signals(self._stop_by_signal, self._wake_engine, self._last):
                 try:
+                    if self._announces:
+                        self.print_listen(SERVING)
+                        self.log_build()
                     self._start(workers)
                     self._wait_until_ended()
                 except BaseException:
@@ -142,7 +154,8 @@ class Server:
     def _stop_by_signal(self, name: str) -> None:
         # Runs inside a signal handler: no logging here, the interrupted code may be in the middle of a log line.
         self._stopped_by = name
-        self._engine.stop(True)
+        if self._started:
+            self._engine.stop(True)
 
     def _wait_until_ended(self) -> None:
         interrupts = 0
@@ -152,6 +165,11 @@ class Server:
                 if starting:
                     starting = False
                     self._engine.start()
+                    self._started = True
+                    # A signal that came before waits until here: clients may have connected since the sockets are open, and an
+                    # engine that was started serves them before it ends.
+                    if self._stopped_by:
+                        self._engine.stop(True)
                 while not self._engine.ended():
                     self._wait_for_wake()
                     self._log_events()

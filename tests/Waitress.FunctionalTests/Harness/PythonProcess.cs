@@ -11,6 +11,8 @@ internal sealed class PythonProcess : IAsyncDisposable
     public const int Sigusr1 = 10;
     public const int Sigterm = 15;
 
+    private const int NoSuchProcess = 3; // ESRCH
+
     private readonly Process _process;
 
     private PythonProcess(ProcessStartInfo start)
@@ -74,7 +76,8 @@ internal sealed class PythonProcess : IAsyncDisposable
 
     public void Signal(int signal)
     {
-        if (!_process.HasExited && kill(_process.Id, signal) != 0)
+        // It may end by itself after the first look.
+        if (!_process.HasExited && kill(_process.Id, signal) != 0 && Marshal.GetLastPInvokeError() != NoSuchProcess)
         {
             throw new InvalidOperationException($"kill({_process.Id}, {signal}): error {Marshal.GetLastPInvokeError()}");
         }
