@@ -1,6 +1,5 @@
 using Microsoft.Win32.SafeHandles;
 using Waitress.CPython;
-using Waitress.Http;
 
 namespace Waitress.Wsgi;
 
