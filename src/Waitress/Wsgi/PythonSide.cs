@@ -21,6 +21,7 @@ internal sealed class PythonSide : IDisposable
         DirectFile = Pin(module, "direct_file"u8);
         LogFailure = Pin(module, "log_failure"u8);
         ClientDisconnected = Pin(module, "ClientDisconnected"u8);
+        RequestTimeout = Pin(module, "RequestTimeout"u8);
     }
 
     public Interpreter Interpreter { get; }
@@ -45,6 +46,9 @@ internal sealed class PythonSide : IDisposable
 
     /// <summary>The exception type of a write() that nobody is left to read.</summary>
     public PyPin ClientDisconnected { get; }
+
+    /// <summary>The exception that is raised in a thread over request_timeout.</summary>
+    public PyPin RequestTimeout { get; }
 
     public void Dispose()
     {
