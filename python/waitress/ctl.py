@@ -44,7 +44,7 @@ COLUMNS: tuple[tuple[str, Callable[[dict[str, Any]], str], str], ...] = (
     ("REQUESTS", lambda worker: str(worker["requests"]), ">"),
     ("IN FLIGHT", lambda worker: str(worker["in_flight"]), ">"),
     ("QUEUE", lambda worker: str(worker["queue"]), ">"),
-    ("MEMORY", lambda worker: _size(worker["memory"]), ">"),
+    ("MEMORY", lambda worker: _size(worker.get("rss")), ">"),
     ("AGE", lambda worker: _duration(worker["age"]), ">"),
 )
 
@@ -67,29 +67,30 @@ class Connection:
             self._socket.connect(path)
         except OSError as error:
             self._socket.close()
-            raise ControlError(_no_connection(path, error)) from error
+            raise ControlError(f"Error: {_no_connection(path, error)}") from error
         self._socket.settimeout(ANSWER_SECONDS)
         self._file = self._socket.makefile("rb")
 
-    def ask(self, command: str, **arguments: object) -> Any:
+    def ask(self, command: str, **arguments: object) -> dict[str, Any]:
         """The result; ControlError when the server says no, ends, or does not answer."""
         try:
             self._socket.sendall(json.dumps({"command": command, **arguments}).encode() + b"\n")
             line = self._file.readline(MAX_ANSWER)
         except TimeoutError as error:
-            raise ControlError("The server does not answer") from error
+            raise ControlError("Error: The server does not answer") from error
         except OSError as error:
-            raise ControlError(f"The server has gone: {error.strerror}") from error
+            raise ControlError(f"Error: The server has gone: {error.strerror}") from error
         if not line.endswith(b"\n"):
-            raise ControlError("The server has gone, or dropped the connection")
+            raise ControlError("Error: The server has gone, or dropped the connection")
         try:
             answer = json.loads(line)
-            good, result, text = answer["ok"], answer.get("result"), answer.get("error")
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ControlError("What listens there is not a server of ours") from error
-        if not good:
-            raise ControlError(str(text))
-        return result
+            text = answer.get("error")
+        except (ValueError, AttributeError) as error:
+            raise ControlError("Error: What listens there is not a server of ours") from error
+        if text is not None:
+            # What failed first and whole (a traceback), then what it means.
+            raise ControlError("\n".join(filter(None, (answer.get("detail"), f"Error: {text}"))))
+        return answer
 
     def __enter__(self) -> Connection:
         return self
@@ -115,7 +116,7 @@ def main(argv: list[str] | None = None) -> int:
             else:
                 _show(options, connection.ask(options.command))
     except ControlError as error:
-        print(f"Error: {error}", file=sys.stderr)
+        print(error, file=sys.stderr)
         return error.code
     except KeyboardInterrupt:
         # Ctrl-C is how --watch ends; anything else was broken off.
@@ -157,15 +158,15 @@ def _find() -> str:
         return found[0]
     if not found:
         raise ControlError(
-            f"No server of this user was found; looked in {', '.join(_control_path.folders())}. "
+            f"Error: No server of this user was found; looked in {', '.join(_control_path.folders())}. "
             "A server has a control socket when it has a supervisor (docs/workers.md); one with control_socket needs --socket PATH"
         )
-    lines = [f"{len(found)} servers run; say which by --socket PATH:"]
+    lines = [f"Error: {len(found)} servers run; say which by --socket PATH:"]
     for path in found:
         try:
             with Connection(path) as connection:
-                lines.append(f"  {path}  {' '.join(connection.ask('status')['listen'])}")
-        except (ControlError, KeyError, TypeError):
+                lines.append(f"  {path}  {_addresses(connection.ask('status'))}")
+        except (ControlError, KeyError, TypeError, ValueError):
             lines.append(f"  {path}")
     raise ControlError("\n".join(lines), 2)
 
@@ -183,45 +184,59 @@ def _watch(connection: Connection, options: argparse.Namespace) -> None:
         time.sleep(WATCH_SECONDS)
 
 
-def _show(options: argparse.Namespace, result: Any) -> None:
+def _show(options: argparse.Namespace, result: dict[str, Any]) -> None:
     if options.json:
         print(json.dumps(result))
         return
     try:
         SHOW[options.command](result)
-    except (KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError):
         # A server of another version: what it says is still worth seeing.
         print(json.dumps(result, indent=2))
 
 
 def _show_status(result: dict[str, Any]) -> None:
-    print(f"{' '.join(result['listen'])}: supervisor {result['pid']}, version {result['version']}, up {_duration(result['age'])}")
-    if result.get("note"):
-        print(result["note"])
+    print(f"{_addresses(result)}: supervisor {result['pid']}, {result['state']}, generation {result['generation']}, up {_duration(result['uptime'])}")
     print()
-    _show_workers(result["workers"])
+    _show_workers(result)
 
 
-def _show_workers(workers: list[dict[str, Any]]) -> None:
-    rows = [[title for title, _, _ in COLUMNS], *([text(worker) for _, text, _ in COLUMNS] for worker in workers)]
+def _show_workers(result: dict[str, Any]) -> None:
+    rows = [[title for title, _, _ in COLUMNS], *([text(worker) for _, text, _ in COLUMNS] for worker in result["workers"])]
     widths = [max(len(row[index]) for row in rows) for index in range(len(COLUMNS))]
     for row in rows:
         print("  ".join(f"{cell:{COLUMNS[index][2]}{widths[index]}}" for index, cell in enumerate(row)).rstrip())
 
 
-def _show_stacks(result: list[dict[str, Any]]) -> None:
-    for worker in result:
+def _show_stacks(result: dict[str, Any]) -> None:
+    for worker in result["workers"]:
         print(f"Worker {worker['name']}, process {worker['pid']}")
-        print("\n".join(f"  {line}" for line in str(worker["text"]).rstrip().splitlines()))
+        if isinstance(worker["result"], dict):
+            print(f"  {worker['result']['error']}; its stacks come in the server's log")
+        else:
+            for thread in worker["result"]:
+                print(f"  Thread {thread['thread']}")
+                print("\n".join(f"    {line}" for line in str(thread["stack"]).rstrip().splitlines()))
         print()
 
 
-def _show_text(result: Any) -> None:
-    print(result if isinstance(result, str) else json.dumps(result))
+def _show_collected(result: dict[str, Any]) -> None:
+    for worker in result["workers"]:
+        told = worker["result"]
+        print(f"Worker {worker['name']}: {told.get('error') or '{} objects collected'.format(told['collected'])}")
 
 
-SHOW: dict[str, Callable[[Any], None]] = {name: _show_text for name in COMMANDS}
-SHOW.update(status=_show_status, workers=_show_workers, stacks=_show_stacks)
+def _show_outcome(result: dict[str, Any]) -> None:
+    wanted = result.get("wanted")
+    print(result.get("text") or ("Done" if wanted is None else f"{wanted} worker{'' if wanted == 1 else 's'}"))
+
+
+SHOW: dict[str, Callable[[dict[str, Any]], None]] = {name: _show_outcome for name in COMMANDS}
+SHOW.update(status=_show_status, workers=_show_workers, stacks=_show_stacks, gc=_show_collected)
+
+
+def _addresses(result: dict[str, Any]) -> str:
+    return " ".join(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}" for host, port in result["listen"])
 
 
 def _size(size: int | None) -> str:

@@ -16,11 +16,11 @@ if os.name == "nt":
 
 from waitress import _control_path, ctl
 from waitress.supervisor import _control
-from waitress.supervisor._control import Control, Failure
+from waitress.supervisor._control import Control
 from waitress.supervisor._loop import Loop
 
-WORKER = {"name": "3", "pid": 4711, "state": "serving", "requests": 12, "in_flight": 1, "queue": 0, "memory": 30 << 20, "age": 3725.5}
-STATUS = {"listen": ["http://127.0.0.1:8080"], "pid": 4700, "version": "1.0.0", "age": 61, "workers": [WORKER]}
+WORKER = {"name": "3", "pid": 4711, "state": "serving", "requests": 12, "in_flight": 1, "queue": 0, "rss": 30 << 20, "age": 3725.5}
+STATUS = {"listen": [["127.0.0.1", "8080"]], "pid": 4700, "state": "serving", "generation": 2, "uptime": 61, "workers": [WORKER]}
 
 
 class ControlCase(unittest.TestCase):
@@ -37,7 +37,7 @@ class ControlCase(unittest.TestCase):
         self.addCleanup(environ.stop)
         os.environ.pop("WAITRESS_CONTROL_SOCKET", None)
         self.asked = []
-        self.answers = {"status": STATUS, "workers": [WORKER], "add": Failure("There are 8 workers already, and max_workers is 8")}
+        self.answers = {"status": STATUS, "workers": {"workers": [WORKER]}, "add": {"error": "There are 8 workers already, and max_workers is 8"}}
         self.open = []
         self.opened = threading.Event()
 
@@ -106,25 +106,25 @@ class ControlCase(unittest.TestCase):
 
 class ControlTest(ControlCase):
     def test_command_with_arguments_is_answered(self):
-        self.answers["remove"] = "gone"
+        self.answers["remove"] = {"wanted": 3}
         self.start()
         client = self.connect()
-        self.assertEqual(self.ask(client, {"command": "remove", "count": 2}), {"ok": True, "result": "gone"})
-        self.assertEqual(self.ask(client, {"command": "status"})["result"], STATUS)
+        self.assertEqual(self.ask(client, {"command": "remove", "count": 2}), {"wanted": 3})
+        self.assertEqual(self.ask(client, {"command": "status"}), STATUS)
         self.assertEqual(self.asked, [("remove", {"count": 2}), ("status", {})])
 
     def test_failure_is_an_error_for_the_asker(self):
         self.start()
         answer = self.ask(self.connect(), {"command": "add"})
-        self.assertEqual(answer, {"ok": False, "error": "There are 8 workers already, and max_workers is 8"})
+        self.assertEqual(answer, {"error": "There are 8 workers already, and max_workers is 8"})
 
     def test_bad_lines_are_answered_and_the_connection_goes_on(self):
         self.start()
         client = self.connect()
         for bad in (b"\n", b"{\n", b"[]\n", b'{"command": "format"}\n', b'{"command": ["stop"]}\n', b"\xff\n", b"[" * 5000 + b"\n", b'{"command": 3}\n'):
             with self.subTest(bad=bad[:30]):
-                self.assertFalse(self.ask(client, bad)["ok"])
-        self.assertTrue(self.ask(client, {"command": "status"})["ok"])
+                self.assertTrue(self.ask(client, bad)["error"])
+        self.assertNotIn("error", self.ask(client, {"command": "status"}))
 
     def test_line_without_an_end_is_refused(self):
         self.start()
@@ -134,7 +134,7 @@ class ControlTest(ControlCase):
         self.assertEqual(client.recv(1), b"")
 
     def test_many_commands_at_once_are_answered_in_order(self):
-        self.answers = {"gc": 1, "status": 2}
+        self.answers = {"gc": {"n": 1}, "status": {"n": 2}}
         self.start()
         client = self.connect()
         count = 300
@@ -142,7 +142,7 @@ class ControlTest(ControlCase):
         data = b""
         while data.count(b"\n") < 2 * count:
             data += client.recv(1 << 16)
-        self.assertEqual([json.loads(line)["result"] for line in data.splitlines()], [1, 2] * count)
+        self.assertEqual([json.loads(line)["n"] for line in data.splitlines()], [1, 2] * count)
 
     def test_command_that_raises_is_an_error_and_the_loop_goes_on(self):
         with mock.patch.object(self, "command", side_effect=RuntimeError("boom")), self.assertLogs("waitress.supervisor", "ERROR"):
@@ -158,8 +158,8 @@ class ControlTest(ControlCase):
         self.assertTrue(self.opened.wait(10))
         client.close()
         other = self.connect()
-        control.loop.call_later(0, lambda: (self.open[0]("late"), self.open[0]("again")))
-        self.assertEqual(self.ask(other, {"command": "status"})["result"], STATUS)
+        control.loop.call_later(0, lambda: (self.open[0]({"late": 1}), self.open[0]({"again": 1})))
+        self.assertEqual(self.ask(other, {"command": "status"}), STATUS)
 
     def test_command_without_an_answer_ends(self):
         with mock.patch.object(_control, "COMMAND_SECONDS", 0.05):
@@ -172,12 +172,12 @@ class ControlTest(ControlCase):
             self.assertEqual(self.connect().recv(1), b"")
 
     def test_client_that_takes_no_answer_is_dropped_and_others_are_served(self):
-        self.answers["stacks"] = "x" * 8_000_000
+        self.answers["stacks"] = {"text": "x" * 8_000_000}
         with mock.patch.object(_control, "STALL_SECONDS", 0.1):
             control = self.start()
             stalled = self.connect()
             stalled.sendall(b'{"command": "stacks"}\n')
-            self.assertEqual(self.ask(self.connect(), {"command": "workers"})["result"], [WORKER])
+            self.assertEqual(self.ask(self.connect(), {"command": "workers"})["workers"], [WORKER])
             dropped = threading.Event()
 
             def look():
@@ -187,16 +187,16 @@ class ControlTest(ControlCase):
                     control.loop.call_later(0.01, look)
 
             control.loop.call_later(0, look)
-            self.assertTrue(self.ask(self.connect(), {"command": "workers"})["ok"])  # wakes the loop
+            self.assertNotIn("error", self.ask(self.connect(), {"command": "workers"}))  # wakes the loop
             self.assertTrue(dropped.wait(10))
 
     def test_large_answer_arrives_whole(self):
-        self.answers["stacks"] = "x" * 8_000_000
+        self.answers["stacks"] = {"text": "x" * 8_000_000}
         self.start()
-        self.assertEqual(len(self.ask(self.connect(), {"command": "stacks"})["result"]), 8_000_000)
+        self.assertEqual(len(self.ask(self.connect(), {"command": "stacks"})["text"]), 8_000_000)
 
     def test_answer_beyond_the_bound_is_an_error(self):
-        self.answers["stacks"] = "x" * 1000
+        self.answers["stacks"] = {"text": "x" * 1000}
         with mock.patch.object(_control, "MAX_ANSWER", 1000):
             self.start()
             self.assertIn("longer than", self.ask(self.connect(), {"command": "stacks"})["error"])
@@ -207,7 +207,7 @@ class ControlTest(ControlCase):
         for client in clients:
             self.ask(client, {"command": "workers"})
         self.assertIn("Too many", self.line(self.connect())["error"])
-        self.assertTrue(self.ask(clients[0], {"command": "workers"})["ok"])
+        self.assertNotIn("error", self.ask(clients[0], {"command": "workers"}))
 
     @unittest.skipUnless(hasattr(socket, "SO_PEERCRED"), "only Linux tells the peer's user")
     def test_other_users_are_refused(self):
@@ -246,13 +246,13 @@ class ControlTest(ControlCase):
             while not os.path.exists(self.path) and not healed.wait(0.01):
                 pass
             deadline.cancel()
-            self.assertTrue(self.ask(self.connect(), {"command": "status"})["ok"])
+            self.assertNotIn("error", self.ask(self.connect(), {"command": "status"}))
 
     def test_stale_socket_is_replaced(self):
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as dead:
             dead.bind(self.path)
         self.start()
-        self.assertTrue(self.ask(self.connect(), {"command": "status"})["ok"])
+        self.assertNotIn("error", self.ask(self.connect(), {"command": "status"}))
 
     def test_living_socket_of_another_program_is_refused(self):
         self.start()
@@ -332,14 +332,14 @@ class CtlTest(ControlCase):
         code, out, err = self.ctl("--socket", self.path, "status")
         self.assertEqual((code, err), (0, ""))
         self.assertEqual(out.splitlines(), [
-            "http://127.0.0.1:8080: supervisor 4700, version 1.0.0, up 1 min 1 s",
+            "http://127.0.0.1:8080: supervisor 4700, serving, generation 2, up 1 min 1 s",
             "",
             "WORKER   PID  STATE    REQUESTS  IN FLIGHT  QUEUE    MEMORY        AGE",
             "3       4711  serving        12          1      0  30.0 MiB  1 h 2 min",
         ])
 
     def test_memory_that_is_unknown_is_a_question_mark(self):
-        self.answers["workers"] = [{**WORKER, "memory": None, "age": 200000}]
+        self.answers["workers"] = {"workers": [{**WORKER, "rss": None, "age": 200000}]}
         self.start()
         self.assertRegex(self.ctl("workers", "--socket", self.path)[1], r" \?  2 d 7 h\n$")
 
@@ -353,9 +353,29 @@ class CtlTest(ControlCase):
         self.assertEqual(self.ctl("status", "--socket", self.path)[:2], (0, '{\n  "else": 1\n}\n'))
 
     def test_stacks_are_grouped_by_worker(self):
-        self.answers["stacks"] = [{"name": "3", "pid": 4711, "text": "Thread 1\n  File x\n"}]
+        self.answers["stacks"] = {"workers": [
+            {"name": "3", "pid": 4711, "result": [{"thread": "MainThread", "ident": 1, "stack": "File x\n  line\n"}]},
+            {"name": "4", "pid": 4712, "result": {"error": "no answer within 5 s"}},
+        ]}
         self.start()
-        self.assertEqual(self.ctl("stacks", "--socket", self.path)[1], "Worker 3, process 4711\n  Thread 1\n    File x\n\n")
+        self.assertEqual(self.ctl("stacks", "--socket", self.path)[1], 
+                         "Worker 3, process 4711\n  Thread MainThread\n    File x\n      line\n\n"
+                         "Worker 4, process 4712\n  no answer within 5 s; its stacks come in the server's log\n\n")
+
+    def test_outcomes_are_one_line(self):
+        self.answers.update({
+            "remove": {"ok": True, "wanted": 1}, "stop": {"ok": True}, "reload": {"ok": True, "text": "All workers run generation 3"},
+            "gc": {"workers": [{"name": "3", "pid": 4711, "result": {"collected": 12, "counts": [1, 2, 3]}}]},
+        })
+        self.start()
+        for command, expected in (("remove", "1 worker\n"), ("stop", "Done\n"), ("reload", "All workers run generation 3\n"),
+                                  ("gc", "Worker 3: 12 objects collected\n")):
+            self.assertEqual(self.ctl(command, "--socket", self.path), (0, expected, ""))
+
+    def test_reload_that_failed_shows_the_traceback_first_with_code_1(self):
+        self.answers["reload"] = {"ok": False, "error": "Reload given up", "detail": "Traceback\nSyntaxError"}
+        self.start()
+        self.assertEqual(self.ctl("reload", "--socket", self.path), (1, "", "Traceback\nSyntaxError\nError: Reload given up\n"))
 
     def test_one_server_is_found(self):
         self.start(None)

@@ -1,8 +1,7 @@
 """The control socket: what waitress-ctl says to the supervisor.
 
 Receives connections of the owner only (folder, file mode, and on Linux the peer's user), and from each one JSON object per line,
-``{"command": NAME, ...arguments}``; each is answered by one line, ``{"ok": true, "result": ...}`` or ``{"ok": false, "error": TEXT}``,
-before the next is read. Everything is bounded: clients, lines, times. All of it runs in the loop's thread and never waits:
+``{"command": NAME, ...arguments}``; each is answered by one line, the result as an object, or ``{"error": TEXT}``, before the next is read. Everything is bounded: clients, lines, times. All of it runs in the loop's thread and never waits:
 a client that stalls is dropped.
 """
 from __future__ import annotations
@@ -22,8 +21,9 @@ if TYPE_CHECKING:
 
     from waitress.supervisor._loop import Loop, Timer
 
-    # command(name, arguments, reply); the reply's argument is the result, or a Failure.
-    Command = Callable[[str, dict[str, Any], Callable[[object], None]], None]
+    # command(name, arguments, reply), as Supervisor.command: reply is called once with the result; {"error": text} is a refusal.
+    Reply = Callable[[dict[str, Any]], object]
+    Command = Callable[[str, dict[str, Any], Reply], None]
 
 logger = logging.getLogger("waitress.supervisor")
 
@@ -42,10 +42,6 @@ COMMAND_SECONDS = 600.0
 FLUSH_SECONDS = 0.02
 # How soon a socket file that something removed (a sweeper of /tmp, an upgraded program that ended) is made again.
 HEAL_SECONDS = 5.0
-
-
-class Failure(str):
-    """A reply that is an error, as text for the person who asked."""
 
 
 class Control:
@@ -160,7 +156,7 @@ class Control:
             else:
                 with connection:
                     try:
-                        connection.send(_line({"ok": False, "error": fault}))
+                        connection.send(_line({"error": fault}))
                     except OSError:
                         pass
 
@@ -211,48 +207,47 @@ class Client:
         if len(line) > MAX_LINE:
             self._last = True
             self._received.clear()
-            self._begin(lambda reply: reply(Failure(f"The line is longer than {MAX_LINE} bytes")))
+            self._begin(lambda reply: reply({"error": f"The line is longer than {MAX_LINE} bytes"}))
         elif end:
             self._received = rest
             self._begin(lambda reply: self._run(bytes(line), reply))
         else:
             self._restart_timer(IDLE_SECONDS)
 
-    def _begin(self, run: Callable[[Callable[[object], None]], None]) -> None:
+    def _begin(self, run: Callable[[Reply], object]) -> None:
         # Nothing is read until the answer is on its way: the kernel's buffer is the bound.
         self._control.loop.remove_reader(self._connection.fileno())
         self._turn += 1
         turn = self._turn
 
-        def reply(result: object) -> None:
+        def reply(result: dict[str, Any]) -> None:
             if self._turn == turn:
                 self._turn += 1
                 self._send(result)
 
-        self._restart_timer(COMMAND_SECONDS, lambda: reply(Failure("The server has not answered in time")))
+        self._restart_timer(COMMAND_SECONDS, lambda: reply({"error": "The server has not answered in time"}))
         run(reply)
 
-    def _run(self, line: bytes, reply: Callable[[object], None]) -> None:
+    def _run(self, line: bytes, reply: Reply) -> None:
         try:
             arguments = json.loads(line)
         except (ValueError, RecursionError):
-            reply(Failure("The line is not JSON"))
+            reply({"error": "The line is not JSON"})
             return
         name = arguments.pop("command", None) if isinstance(arguments, dict) else None
         if name not in COMMANDS:
-            reply(Failure(f"There is no such command; known are {', '.join(COMMANDS)}"))
+            reply({"error": f"There is no such command; known are {', '.join(COMMANDS)}"})
             return
         try:
             self._control.command(name, arguments, reply)
         except Exception as error:
             logger.exception("The control command %s failed", name)
-            reply(Failure(f"{type(error).__name__}: {error}"))
+            reply({"error": f"{type(error).__name__}: {error}"})
 
-    def _send(self, result: object) -> None:
-        failed = isinstance(result, Failure)
-        answer = _line({"ok": False, "error": str(result)} if failed else {"ok": True, "result": result})
+    def _send(self, result: dict[str, Any]) -> None:
+        answer = _line(result)
         if len(answer) > MAX_ANSWER:
-            answer = _line({"ok": False, "error": f"The answer is longer than {MAX_ANSWER} bytes"})
+            answer = _line({"error": f"The answer is longer than {MAX_ANSWER} bytes"})
         self._answer = memoryview(answer)
         self._restart_timer(STALL_SECONDS)
         self._flush()
@@ -285,5 +280,5 @@ class Client:
         self._timer = self._control.loop.call_later(seconds, action or self.close)
 
 
-def _line(value: object) -> bytes:
+def _line(value: dict[str, Any]) -> bytes:
     return json.dumps(value).encode() + b"\n"
