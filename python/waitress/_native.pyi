@@ -19,6 +19,30 @@ class Engine:
     def ended(self) -> bool: ...
     def close(self) -> None: ...
 
+class Binding:
+    """The sockets of a service, bound and listening; nothing is accepted from them here."""
+
+    listen: list[tuple[str, str]]
+    urls: list[str]
+    activated: bool
+    descriptors: list[int]
+    # Stops listening; unlink removes the file of a unix socket that was made here or taken over.
+    def close(self, unlink: bool, /) -> None: ...
+
+class Handoff(TypedDict):
+    """What a supervisor hands to a worker process; the descriptors are the engine's from then on, apart from control."""
+
+    slot: int
+    slots: int
+    name: str
+    sockets: list[int]
+    board: int
+    wakers: list[int]
+    waker: int
+    control: int
+    max_requests: int
+    generation: int
+
 class CommandLine(TypedDict):
     app: str | None
     call: bool
@@ -35,7 +59,10 @@ class Configured(TypedDict):
     report: str
     # Effective values by setting name, and "supervised"; empty where there are errors.
     values: dict[str, Any]
-    open: Callable[[WSGIApplication, int, Mapping[str, str]], Engine] | None
+    # bind(environ, inherited): descriptors in inherited are taken over instead of opening sockets. Both raise OSError.
+    bind: Callable[[Mapping[str, str], list[int]], Binding] | None
+    # open(app, wake_fd, environ, handoff): handoff is None for a server with sockets of its own.
+    open: Callable[[WSGIApplication, int, Mapping[str, str], Handoff | None], Engine] | None
 
 build: str
 

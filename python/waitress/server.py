@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import WSGIApplication
 
-    from waitress._native import Configured, Engine
+    from waitress._native import Configured, Engine, Handoff
 
 logger = logging.getLogger("waitress")
 
@@ -44,8 +44,8 @@ _running: set[Server] = set()
 class Server:
     """One WSGI server; made by create_server()."""
 
-    def __init__(self, application: WSGIApplication, configured: Configured) -> None:
-        """Opens the sockets; raises OSError when that fails."""
+    def __init__(self, application: WSGIApplication, configured: Configured, handoff: Handoff | None = None) -> None:
+        """Opens the sockets, or takes those that a supervisor handed to this worker process; raises OSError when that fails."""
         if application is None:
             raise ValueError("The app is None: pass the WSGI application itself (a factory that returns nothing?)")
         self.application = application
@@ -62,7 +62,7 @@ class Server:
             self._wake.settimeout(0.5)
         assert configured["open"] is not None
         try:
-            self._engine: Engine = configured["open"](application, self._wake_engine.fileno(), dict(os.environ))
+            self._engine: Engine = configured["open"](application, self._wake_engine.fileno(), dict(os.environ), handoff)
         except BaseException:
             self._close_wake()
             raise

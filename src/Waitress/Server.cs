@@ -6,6 +6,7 @@ using Waitress.CPython;
 using Waitress.Dispatch;
 using Waitress.Http;
 using Waitress.Listening;
+using Waitress.Processes;
 using Waitress.Telemetry;
 using Waitress.Workers;
 using Waitress.Wsgi;
@@ -68,14 +69,16 @@ internal sealed class Server : IDisposable
     /// <summary>True when the stop is complete: no connection is left, and the workers go home.</summary>
     public bool Ended { get; private set; }
 
-    /// <summary>Opens the sockets; what can't be opened is an IOException with one line, and nothing stays open.</summary>
-    public static Server Open(Settings settings, IReadOnlyDictionary<string, string> environment, Interpreter interpreter, PyRef app, Mailbox log)
+    /// <summary>
+    /// Opens the sockets, or takes those of the hand-off; what can't be opened is an IOException with one line, and nothing stays open.
+    /// </summary>
+    public static Server Open(
+        Settings settings, IReadOnlyDictionary<string, string> environment, Handoff? handoff, Interpreter interpreter, PyRef app, Mailbox log)
     {
-        var activated = settings.ListenStated ? [] : InheritedSockets.FromSystemd(environment, Environment.ProcessId);
-        var outcome = ListenSockets.Open(settings, activated);
-        if (outcome.Errors.Count > 0)
-            throw new IOException(string.Join("; ", outcome.Errors));
-        return new Server(settings, outcome.Sockets, interpreter, app, log) { Activated = activated.Count > 0 };
+        // A worker's environment is its supervisor's: what systemd told that one is not meant for this process.
+        var activated = handoff is not null || settings.ListenStated ? [] : InheritedSockets.FromSystemd(environment, Environment.ProcessId);
+        var outcome = handoff is null ? ListenSockets.Open(settings, activated) : ListenSockets.Share(settings, handoff.Sockets);
+        return new Server(settings, outcome.SocketsOrThrow(), interpreter, app, log) { Activated = activated.Count > 0 };
     }
 
     /// <summary>Begins to accept connections. Called detached.</summary>
