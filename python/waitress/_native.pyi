@@ -19,6 +19,15 @@ class Engine:
     def ended(self) -> bool: ...
     def close(self) -> None: ...
 
+class Binding:
+    """The listening sockets of a supervisor: bound and listening, nothing is accepted."""
+
+    descriptors: list[int]
+    listen: list[tuple[str, str]]
+    urls: list[str]
+    activated: bool
+    def close(self, unlink: bool, /) -> None: ...
+
 class CommandLine(TypedDict):
     app: str | None
     call: bool
@@ -35,7 +44,10 @@ class Configured(TypedDict):
     report: str
     # Effective values by setting name, and "supervised"; empty where there are errors.
     values: dict[str, Any]
-    open: Callable[[WSGIApplication, int, Mapping[str, str]], Engine] | None
+    # app, wake-up descriptor, environment, and what the supervisor handed over (None without one).
+    open: Callable[[WSGIApplication, int, Mapping[str, str], Mapping[str, Any] | None], Engine] | None
+    # environment, descriptors to adopt instead of opening; OSError with one line.
+    bind: Callable[[Mapping[str, str], list[int]], Binding] | None
 
 build: str
 
