@@ -62,7 +62,7 @@ class Configured(TypedDict):
     # bind(environ, inherited): descriptors in inherited are taken over instead of opening sockets. Both raise OSError.
     bind: Callable[[Mapping[str, str], list[int]], Binding] | None
     # open(app, wake_fd, environ, handoff): handoff is None for a server with sockets of its own.
-    open: Callable[[WSGIApplication, int, Mapping[str, str], Handoff | None], Engine] | None
+    open: Callable[[WSGIApplication, int, Mapping[str, str], Handoff | Mapping[str, Any] | None], Engine] | None
 
 build: str
 

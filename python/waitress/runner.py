@@ -1,7 +1,8 @@
 """The program ``waitress-serve``: command line in, exit code out.
 
 0: served and stopped, or help, version or settings printed. 1: the app can't be loaded or an address can't be opened.
-2: the command line or a setting is wrong; all faults are printed together, and no socket was opened.
+2: the command line or a setting is wrong; all faults are printed together, and no socket was opened. 3: under a supervisor the
+app can't be loaded. The same program is the supervisor and, started by it with WAITRESS_WORKER in its environment, a worker.
 """
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import shutil
 import sys
 
 import waitress
-from waitress import _app, _settings_file
+from waitress import _app, _settings_file, _worker
 from waitress.server import Server
 
 TYPE_CHECKING = False
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 def run(argv: list[str] | None = None, _serve: Callable[[Any, Configured], None] | None = None) -> int:
     """Run the program with ``argv`` (its first item is the program's name; ``sys.argv`` unless given)."""
+    control = _worker.take()
     from waitress import _native
 
     argv = sys.argv if argv is None else argv
@@ -40,17 +42,24 @@ def run(argv: list[str] | None = None, _serve: Callable[[Any, Configured], None]
     if line["check_config"]:
         print(configured["report"].rstrip("\n"))
     if faults:
+        if control is not None:
+            control.failed("\n".join(faults))
         return _fail(program, faults, 2)
     if line["check_config"]:
         return 0
     if line["app"] is None:
         return _fail(program, ["Specify an application: module:object, for example hello:app"], 1)
 
+    if control is not None:
+        return _worker.serve(control, line["app"], line["call"], configured)
+    if configured["values"].get("supervised"):
+        return _supervise(program, line, configured, argv[1:])
+
     try:
         app = _app.load(line["app"], line["call"])
     except _app.AppError as error:
         return _fail(program, [str(error)], 1)
-    _set_up_logging(configured)
+    set_up_logging(configured)
     try:
         (_serve or _open_and_run)(app, configured)
     except OSError as error:
@@ -70,14 +79,31 @@ def _configure(line: CommandLine) -> tuple[Configured, list[str]]:
     except _settings_file.SettingsFileError as error:
         faults.append(str(error))
     configured = _native.configure(line["values"], dict(os.environ), file, file_name, {})
-    return configured, faults + configured["errors"]
+    faults += configured["errors"]
+    if configured["values"].get("supervised") and os.name == "nt":
+        faults.append("There is no supervisor on Windows yet: leave out worker_class process, supervise, reload and the recycling options")
+    return configured, faults
+
+
+def _supervise(program: str, line: CommandLine, configured: Configured, arguments: list[str]) -> int:
+    from waitress import supervisor
+
+    def reread() -> tuple[dict[str, Any], list[str]]:
+        again, faults = _configure(line)
+        return again["values"], faults
+
+    try:
+        code, why = supervisor.run(configured, arguments, reread)
+    except OSError as error:
+        return _fail(program, [str(error)], 1)
+    return code if why is None else _fail(program, [why], code)
 
 
 def _open_and_run(app: Any, configured: Configured) -> None:
     waitress.run_server(Server(app, configured))
 
 
-def _set_up_logging(configured: Configured) -> None:
+def set_up_logging(configured: Configured) -> None:
     # After the app was imported: basicConfig() does nothing where the app has set up logging already.
     logger = logging.getLogger("waitress")
     if logger.level == logging.NOTSET:

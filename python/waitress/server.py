@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import WSGIApplication
 
-    from waitress._native import Configured, Engine, Handoff
+    from waitress._native import Configured, Engine
+    from waitress._worker import Control
 
 logger = logging.getLogger("waitress")
 
@@ -44,8 +45,8 @@ _running: set[Server] = set()
 class Server:
     """One WSGI server; made by create_server()."""
 
-    def __init__(self, application: WSGIApplication, configured: Configured, handoff: Handoff | None = None) -> None:
-        """Opens the sockets, or takes those that a supervisor handed to this worker process; raises OSError when that fails."""
+    def __init__(self, application: WSGIApplication, configured: Configured, control: Control | None = None) -> None:
+        """Opens the sockets, or takes over those of the supervisor behind ``control``; raises OSError when that fails."""
         if application is None:
             raise ValueError("The app is None: pass the WSGI application itself (a factory that returns nothing?)")
         self.application = application
@@ -54,6 +55,7 @@ class Server:
         self._state = "new"  # then "running", then "closed"
         self._finished = threading.Event()
         self._stopped_by: str | None = None
+        self._control = control
         self._wake, self._wake_engine = socket.socketpair()
         # Both the engine and Python's signal handler write to it: a full buffer already means "wake up".
         self._wake_engine.setblocking(False)
@@ -62,6 +64,7 @@ class Server:
             self._wake.settimeout(0.5)
         assert configured["open"] is not None
         try:
+            handoff = None if control is None else control.handoff
             self._engine: Engine = configured["open"](application, self._wake_engine.fileno(), dict(os.environ), handoff)
         except BaseException:
             self._close_wake()
@@ -142,7 +145,10 @@ class Server:
     def _stop_by_signal(self, name: str) -> None:
         # Runs inside a signal handler: no logging here, the interrupted code may be in the middle of a log line.
         self._stopped_by = name
-        self._engine.stop(True)
+        if self._control is not None:
+            self._control.stop_asked()
+        else:
+            self._engine.stop(True)
 
     def _wait_until_ended(self) -> None:
         interrupts = 0
@@ -152,6 +158,8 @@ class Server:
                 if starting:
                     starting = False
                     self._engine.start()
+                    if self._control is not None:
+                        self._control.started(self)
                 while not self._engine.ended():
                     self._wait_for_wake()
                     self._log_events()
@@ -164,6 +172,9 @@ class Server:
                 self._engine.stop(interrupts == 1)
 
     def _wait_for_wake(self) -> None:
+        if self._control is not None:
+            self._control.wait(self._wake)
+            return
         try:
             self._wake.recv(4096)
         except TimeoutError:
@@ -246,6 +257,13 @@ def create_server(application: WSGIApplication, **kw: Any) -> Server:
         for descriptor in kw.get("sockets", ()):
             socket.close(descriptor)
         raise ValueError("\n".join(faults))
+    if configured["values"].get("supervised"):
+        for descriptor in kw.get("sockets", ()):
+            socket.close(descriptor)
+        raise ValueError(
+            "These settings need a supervisor, whose worker processes import the app themselves: name it as text, as in "
+            "waitress.serve('module:app', ...), or use the command line"
+        )
     for text in configured["warnings"]:
         # Python shows a DeprecationWarning only to the program that causes it; anything else must be seen.
         warnings.warn(text, DeprecationWarning if "deprecated" in text else UserWarning, stacklevel=3)

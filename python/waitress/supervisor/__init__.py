@@ -1,0 +1,73 @@
+"""The supervisor: one process that opens the sockets, starts the workers and watches them; it imports no app.
+
+Receives effective settings (the `values` of configure()) and a way to read them again; gives back the program's exit code.
+Promises: as long as it runs there are as many workers as asked for, or it says in the log why not; a worker that serves is replaced
+only when its successor has proven ready; the end leaves no process behind and drops no request that was accepted.
+One thread, which waits in a Loop and in nothing else. Workers are told by lines on a socket pair (waitress._worker is the other end)
+and watched on a scoreboard in shared memory, where they need no thread of theirs to answer.
+Policies (_respawn, _recycle, _growth, _health) are pure: numbers and a clock in, a decision out.
+"""
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from waitress._native import Configured
+
+# Slots beyond twice the workers: for TTIN, and for workers that still finish while their successors serve.
+SPARE_SLOTS = 16
+
+
+def run(
+    configured: Configured, arguments: list[str], reread: Callable[[], tuple[Mapping[str, Any], list[str]]], extra: dict[str, Any] | None = None
+) -> tuple[int, str | None]:
+    """Serve until stopped. The exit code, and what to say when there was no service (3: the app can't be imported).
+
+    ``arguments`` is the program's command line, for the workers; ``extra`` are further keys of their handoff. OSError with one line
+    when an address can't be opened. Python's logging is set up here, since no app can have done it.
+    """
+    from waitress.supervisor import _launch, _recycle, _upgrade
+    from waitress.supervisor._board import Board
+    from waitress.supervisor._loop import Loop
+    from waitress.supervisor._output import Output
+    from waitress.supervisor._supervisor import Supervisor
+
+    values = configured["values"]
+    inherited, parent = _upgrade.take(os.environ)
+    assert configured["bind"] is not None
+    binding = configured["bind"](dict(os.environ), inherited)
+    if binding.activated:
+        for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
+            os.environ.pop(name, None)
+    loop = Loop()
+    output = Output(loop)
+    _set_up_logging(configured, output)
+    if values["max_memory"] and not _recycle.can_measure():
+        logging.getLogger("waitress.supervisor").warning("max_memory has no effect: this system does not tell a process's memory in /proc")
+    most = max(int(values["workers"]), int(values["max_workers"] or 0)) if values["worker_class"] == "process" else 1
+    board = Board(2 * most + SPARE_SLOTS)
+    handoff = {"program": sys.argv[0], "path": _launch.first_path(), **(extra or {})}
+    launch = _launch.Launch(arguments, list(binding.descriptors), board, handoff)
+    supervisor = Supervisor(loop, binding, board, launch, output, values, reread, _upgrade.Upgrade(_upgrade.command_line(), parent))
+    try:
+        return supervisor.run(), supervisor.failure
+    finally:
+        binding.close(not supervisor.upgrade.shared)
+        launch.close()
+        board.close()
+        loop.close()
+
+
+def _set_up_logging(configured: Configured, output: Any) -> None:
+    logger = logging.getLogger("waitress")
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.INFO)
+    logging.basicConfig(stream=output)
+    for text in configured["warnings"]:
+        logger.warning("%s", text)
