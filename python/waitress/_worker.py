@@ -7,6 +7,7 @@ supervisor is gone, and the worker stops by itself.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import select
 import signal
@@ -57,7 +58,7 @@ class Control:
 
     def failed(self, text: str) -> None:
         """The app could not be imported, or the engine not be opened."""
-        self.send("failed", text=text, files=_files())
+        self.send("failed", text=text)
 
     def started(self, server: Server) -> None:
         """Connections are accepted."""
@@ -154,6 +155,9 @@ def take() -> Control | None:
             sys.path.insert(0, handoff["path"])
         else:
             sys.path[0] = handoff["path"]
+    for path in handoff.get("paths") or ():
+        if path not in sys.path:
+            sys.path.append(path)
     _set_up_signals()
     return Control(handoff)
 
@@ -164,17 +168,26 @@ def serve(control: Control, app_name: str, call: bool, configured: Configured) -
     from waitress import _app, runner
     from waitress.server import Server
 
+    failure = None
     try:
         app = _app.load(app_name, call)
     except _app.AppError as error:
-        control.failed(str(error))
-        return FAILED
+        failure = str(error)
+        if not configured["values"]["reload"]:
+            control.failed(failure)
+            return FAILED
+        from waitress import _broken
+
+        app = _broken.page(failure)
     runner.set_up_logging(configured)
+    if failure is not None:
+        logging.getLogger("waitress").error("%s", failure)
     try:
         server = Server(app, configured, control)
     except OSError as error:
         control.failed(f"The engine can't be opened: {error}")
         return FAILED
+    server.on_recycle = control.recycle  # type: ignore[attr-defined]
     waitress.run_server(server, quiet=True)
     return 0
 
@@ -212,8 +225,9 @@ def _collect() -> dict[str, Any]:
 
 
 def _files() -> list[str]:
-    """The files of every module that was imported, for the watcher of --reload."""
-    return sorted({str(file) for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))})
+    from waitress import _imported
+
+    return _imported.files()
 
 
 def _unknown() -> dict[str, str]:

@@ -12,8 +12,8 @@ import shutil
 import sys
 
 import waitress
-from waitress import _app, _settings_file, _worker
-from waitress.server import Server
+from waitress import _alone, _app, _settings_file, _worker
+from waitress._program import Program
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +38,10 @@ def run(argv: list[str] | None = None, _serve: Callable[[Any, Configured], None]
         print(f"waitress-sharp {waitress.__version__} ({_native.build})")
         return 0
 
-    configured, faults = _configure(line)
+    if control is not None and "keywords" in control.handoff:
+        configured, faults = _configure_by_keywords(control.handoff["keywords"])
+    else:
+        configured, faults = _configure(line)
     if line["check_config"]:
         print(configured["report"].rstrip("\n"))
     if faults:
@@ -50,19 +53,18 @@ def run(argv: list[str] | None = None, _serve: Callable[[Any, Configured], None]
     if line["app"] is None:
         return _fail(program, ["Specify an application: module:object, for example hello:app"], 1)
 
+    place = Program(configured["values"])
+    if place.faults:
+        return _fail(program, place.faults, 2)
+    supervised = bool(configured["values"].get("supervised")) and control is None
+    place.enter(imports_app=not supervised)
     if control is not None:
         return _worker.serve(control, line["app"], line["call"], configured)
-    if configured["values"].get("supervised"):
-        return _supervise(program, line, configured, argv[1:])
-
+    if supervised:
+        return _supervise(program, place, line, configured, argv[1:])
     try:
-        app = _app.load(line["app"], line["call"])
-    except _app.AppError as error:
-        return _fail(program, [str(error)], 1)
-    set_up_logging(configured)
-    try:
-        (_serve or _open_and_run)(app, configured)
-    except OSError as error:
+        _alone.serve(place, line["app"], line["call"], configured, set_up_logging, _serve)
+    except (_app.AppError, OSError) as error:
         return _fail(program, [str(error)], 1)
     return 0
 
@@ -85,7 +87,15 @@ def _configure(line: CommandLine) -> tuple[Configured, list[str]]:
     return configured, faults
 
 
-def _supervise(program: str, line: CommandLine, configured: Configured, arguments: list[str]) -> int:
+def _configure_by_keywords(keywords: dict[str, Any]) -> tuple[Configured, list[str]]:
+    """In a worker of serve("module:app", ...): the settings are what the program said."""
+    from waitress import _named, _native
+
+    configured = _native.configure({}, _named.environment(), {}, None, keywords)
+    return configured, configured["errors"]
+
+
+def _supervise(program: str, place: Program, line: CommandLine, configured: Configured, arguments: list[str]) -> int:
     from waitress import supervisor
 
     def reread() -> tuple[dict[str, Any], list[str]]:
@@ -93,14 +103,10 @@ def _supervise(program: str, line: CommandLine, configured: Configured, argument
         return again["values"], faults
 
     try:
-        code, why = supervisor.run(configured, arguments, reread)
+        code, why = supervisor.run(configured, arguments, reread, place)
     except OSError as error:
         return _fail(program, [str(error)], 1)
     return code if why is None else _fail(program, [why], code)
-
-
-def _open_and_run(app: Any, configured: Configured) -> None:
-    waitress.run_server(Server(app, configured))
 
 
 def set_up_logging(configured: Configured) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 VARIABLE = "WAITRESS_WORKER"
 # Announce descriptors of this process; in a worker they would name other files.
-NOT_INHERITED = (VARIABLE, "WAITRESS_UPGRADE", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
+NOT_INHERITED = (VARIABLE, "WAITRESS_UPGRADE", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 
 
 class Started:
@@ -30,17 +30,19 @@ class Launch:
     """What all workers have in common.
 
     ``arguments``: the program's own (without its name), which the worker reads again. ``extra``: further keys of the handoff.
-    ``options``: keywords of subprocess.Popen, for user, group and umask.
+    ``options``: keywords of subprocess.Popen, for folder, user and group; ``environ``: variables that differ from ours.
     """
 
     def __init__(
-        self, arguments: list[str], sockets: list[int], board: Board, extra: dict[str, Any] | None = None, options: dict[str, Any] | None = None
-    ) -> None:
+        self, arguments: list[str], sockets: list[int], board: Board, extra: dict[str, Any] | None = None,
+        options: dict[str, Any] | None = None, environ: dict[str, str] | None = None,
+    ) -> None:  # fmt: skip
         self._arguments = arguments
         self._sockets = sockets
         self._board = board
         self._extra = extra or {}
-        self.options = options or {}
+        self._options = options or {}
+        self._environ = environ or {}
         # A pair per slot, kept for all workers that the slot will have: others may hold the sending end for long.
         pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in range(board.slots)]
         for pair in pairs:
@@ -63,10 +65,11 @@ class Launch:
                 "generation": generation, **self._extra,
             }  # fmt: skip
             environ = {key: value for key, value in os.environ.items() if key not in NOT_INHERITED}
+            environ.update(self._environ)
             environ[VARIABLE] = json.dumps(handoff)
             popen = subprocess.Popen(
                 [sys.executable, *_flags(), "-m", "waitress", *self._arguments],
-                env=environ, stderr=writing, pass_fds=[*self._sockets, self._board.fd, *wakers, waker, theirs.fileno()], **self.options,
+                env=environ, stderr=writing, pass_fds=[*self._sockets, self._board.fd, *wakers, waker, theirs.fileno()], **self._options,
             )  # fmt: skip
         except BaseException:
             ours.close()

@@ -23,12 +23,16 @@ VARIABLE = "WAITRESS_UPGRADE"
 
 
 class Upgrade:
-    """The other supervisor: our parent when we were started by it, or our child. ``command`` is the whole command line."""
+    """The other supervisor: our parent when we were started by it, or our child.
 
-    def __init__(self, command: list[str], parent: int | None = None) -> None:
+    ``command`` is the whole command line, ``folder`` where it is run; ``environ`` are variables that were taken out of ours.
+    """
+
+    def __init__(self, command: list[str], folder: str, parent: int | None = None, environ: dict[str, str] | None = None) -> None:
         self._command = command
-        self._directory = os.getcwd()
+        self._folder = folder
         self._parent = parent
+        self._environ = environ or {}
         self._child: subprocess.Popen[bytes] | None = None
 
     @property
@@ -45,13 +49,17 @@ class Upgrade:
             logger.error("SIGUSR2 is refused: an earlier upgrade is not complete; end one of its two supervisors first")
             return
         environ = {name: value for name, value in os.environ.items() if not name.startswith("LISTEN_")}
+        environ.update(self._environ)
         environ[VARIABLE] = json.dumps({"sockets": list(sockets), "pid": os.getpid()})
         try:
-            self._child = subprocess.Popen(self._command, env=environ, pass_fds=list(sockets), cwd=self._directory)
+            self._child = subprocess.Popen(self._command, env=environ, pass_fds=list(sockets), cwd=self._folder)
         except OSError as error:
             logger.error("Upgrade: the new supervisor can't be started: %s", error)
             return
-        logger.info("Upgrade: the new supervisor is process %d. SIGTERM to this one (%d) completes it, SIGTERM to the new one takes it back", self._child.pid, os.getpid())
+        logger.info(
+            "Upgrade: the new supervisor is process %d. SIGTERM to this one (%d) completes it, SIGTERM to the new one takes it back",
+            self._child.pid, os.getpid(),
+        )  # fmt: skip
 
     def reaped(self, pid: int, status: int) -> None:
         if self._child is not None and pid == self._child.pid:
