@@ -14,7 +14,7 @@ import socket
 import sys
 import time
 
-from waitress import _channel
+from waitress import _channel, _imported
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Control:
 
     def failed(self, text: str) -> None:
         """The app could not be imported, or the engine not be opened."""
-        self.send("failed", text=text, files=_files())
+        self.send("failed", text=text, files=_imported.files())
 
     def started(self, server: Server) -> None:
         """Connections are accepted."""
@@ -161,14 +161,18 @@ def take() -> Control | None:
 def serve(control: Control, app_name: str, call: bool, configured: Configured) -> int:
     """Import the app and serve it until told to end; the exit code."""
     import waitress
-    from waitress import _app, runner
+    from waitress import _app, _broken, runner
     from waitress.server import Server
 
     try:
         app = _app.load(app_name, call)
     except _app.AppError as error:
-        control.failed(str(error))
-        return FAILED
+        if not configured["values"]["reload"]:
+            control.failed(str(error))
+            return FAILED
+        # Whoever develops sees what is wrong where they look, until the next change.
+        control.send("broken", text=str(error))
+        app = _broken.page(str(error))
     runner.set_up_logging(configured)
     try:
         server = Server(app, configured, control)
@@ -211,13 +215,8 @@ def _collect() -> dict[str, Any]:
     return {"collected": gc.collect(), "counts": list(gc.get_count())}
 
 
-def _files() -> list[str]:
-    """The files of every module that was imported, for the watcher of --reload."""
-    return sorted({str(file) for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))})
-
-
 def _unknown() -> dict[str, str]:
     return {"error": "unknown command"}
 
 
-ANSWERS = {"ping": lambda: "pong", "stacks": _stacks, "gc": _collect, "files": _files}
+ANSWERS = {"ping": lambda: "pong", "stacks": _stacks, "gc": _collect, "files": _imported.files}

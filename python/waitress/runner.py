@@ -12,8 +12,8 @@ import shutil
 import sys
 
 import waitress
-from waitress import _app, _settings_file, _worker
-from waitress.server import Server
+from waitress import _alone, _app, _settings_file, _worker
+from waitress._program import Program
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ def run(argv: list[str] | None = None, _serve: Callable[[Any, Configured], None]
         return 0
 
     configured, faults = _configure(line)
+    surroundings = Program(configured["values"])
+    faults += surroundings.faults
     if line["check_config"]:
         print(configured["report"].rstrip("\n"))
     if faults:
@@ -50,19 +52,15 @@ def run(argv: list[str] | None = None, _serve: Callable[[Any, Configured], None]
     if line["app"] is None:
         return _fail(program, ["Specify an application: module:object, for example hello:app"], 1)
 
+    supervised = control is None and bool(configured["values"].get("supervised"))
+    surroundings.enter(imports_app=not supervised)
     if control is not None:
         return _worker.serve(control, line["app"], line["call"], configured)
-    if configured["values"].get("supervised"):
-        return _supervise(program, line, configured, argv[1:])
-
+    if supervised:
+        return _supervise(program, line, configured, argv[1:], surroundings)
     try:
-        app = _app.load(line["app"], line["call"])
-    except _app.AppError as error:
-        return _fail(program, [str(error)], 1)
-    set_up_logging(configured)
-    try:
-        (_serve or _open_and_run)(app, configured)
-    except OSError as error:
+        _alone.serve(surroundings, line["app"], line["call"], configured, set_up_logging, _serve)
+    except (_app.AppError, OSError) as error:
         return _fail(program, [str(error)], 1)
     return 0
 
@@ -85,22 +83,19 @@ def _configure(line: CommandLine) -> tuple[Configured, list[str]]:
     return configured, faults
 
 
-def _supervise(program: str, line: CommandLine, configured: Configured, arguments: list[str]) -> int:
+def _supervise(program: str, line: CommandLine, configured: Configured, arguments: list[str], surroundings: Program) -> int:
     from waitress import supervisor
 
     def reread() -> tuple[dict[str, Any], list[str]]:
-        again, faults = _configure(line)
+        with surroundings.at_start():
+            again, faults = _configure(line)
         return again["values"], faults
 
     try:
-        code, why = supervisor.run(configured, arguments, reread)
+        code, why = supervisor.run(configured, arguments, reread, surroundings)
     except OSError as error:
         return _fail(program, [str(error)], 1)
     return code if why is None else _fail(program, [why], code)
-
-
-def _open_and_run(app: Any, configured: Configured) -> None:
-    waitress.run_server(Server(app, configured))
 
 
 def set_up_logging(configured: Configured) -> None:

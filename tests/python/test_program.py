@@ -55,6 +55,16 @@ class FolderTest(unittest.TestCase):
         """)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
 
+    def test_settings_are_read_again_where_the_program_was_started(self):
+        started = os.getcwd()
+        self.addCleanup(os.chdir, started)
+        program = Program({"chdir": self.folder})
+        program.enter()
+        with self.assertRaises(ZeroDivisionError), program.at_start():
+            self.assertEqual(os.getcwd(), started)
+            1 / 0
+        self.assertEqual(os.getcwd(), self.folder)
+
     def test_supervisor_keeps_its_import_path(self):
         before = list(sys.path)
         Program({"pythonpath": [self.folder]}).enter(imports_app=False)

@@ -19,32 +19,57 @@ if TYPE_CHECKING:
     from typing import Any
 
     from waitress._native import Configured
+    from waitress._pid_file import PidFile
+    from waitress._program import Program
 
 # Slots beyond twice the workers: for TTIN, and for workers that still finish while their successors serve.
 SPARE_SLOTS = 16
 
 
 def run(
-    configured: Configured, arguments: list[str], reread: Callable[[], tuple[Mapping[str, Any], list[str]]], extra: dict[str, Any] | None = None
-) -> tuple[int, str | None]:
+    configured: Configured, arguments: list[str], reread: Callable[[], tuple[Mapping[str, Any], list[str]]], program: Program,
+    extra: dict[str, Any] | None = None,
+) -> tuple[int, str | None]:  # fmt: skip
     """Serve until stopped. The exit code, and what to say when there was no service (3: the app can't be imported).
 
-    ``arguments`` is the program's command line, for the workers; ``extra`` are further keys of their handoff. OSError with one line
-    when an address can't be opened. Python's logging is set up here, since no app can have done it.
+    ``arguments`` is the program's command line, for the workers; ``program`` says as whom they run; ``extra`` are further keys of their handoff. OSError with one line
+    when an address, the control socket or the pid file can't be had. Python's logging is set up here, since no app can have done it.
     """
+    from waitress._pid_file import PidFile
+
+    values = configured["values"]
+    pid_file = PidFile(values["pid"]) if values.get("pid") else None
+    if pid_file is not None:
+        pid_file.write()
+    try:
+        return _run(configured, arguments, reread, program, pid_file, extra)
+    finally:
+        if pid_file is not None:
+            pid_file.remove()
+
+
+def _run(
+    configured: Configured, arguments: list[str], reread: Callable[[], tuple[Mapping[str, Any], list[str]]], program: Program,
+    pid_file: PidFile | None, extra: dict[str, Any] | None,
+) -> tuple[int, str | None]:  # fmt: skip
+    from waitress._notify import Notify
     from waitress.supervisor import _launch, _recycle, _upgrade
     from waitress.supervisor._board import Board
     from waitress.supervisor._loop import Loop
     from waitress.supervisor._output import Output
+    from waitress.supervisor._service import Service
     from waitress.supervisor._supervisor import Supervisor
 
     values = configured["values"]
+    notify = Notify()
     inherited, parent = _upgrade.take(os.environ)
     assert configured["bind"] is not None
     binding = configured["bind"](dict(os.environ), inherited)
     if binding.activated:
         for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
             os.environ.pop(name, None)
+    if not inherited:
+        program.own_unix_sockets(binding.listen)
     loop = Loop()
     output = Output(loop)
     _set_up_logging(configured, output)
@@ -53,11 +78,16 @@ def run(
     most = max(int(values["workers"]), int(values["max_workers"] or 0)) if values["worker_class"] == "process" else 1
     board = Board(2 * most + SPARE_SLOTS)
     handoff = {"program": sys.argv[0], "path": _launch.first_path(), **(extra or {})}
-    launch = _launch.Launch(arguments, list(binding.descriptors), board, handoff)
-    supervisor = Supervisor(loop, binding, board, launch, output, values, reread, _upgrade.Upgrade(_upgrade.command_line(), parent))
+    launch = _launch.Launch(arguments, list(binding.descriptors), board, handoff, program.spawn_options(), program.environment())
+    upgrade = _upgrade.Upgrade(_upgrade.command_line(), parent, program.start_folder, notify.environment())
+    supervisor = Supervisor(loop, binding, board, launch, output, values, reread, upgrade)
+    service: Service | None = None
     try:
+        service = Service(supervisor, notify, pid_file)
         return supervisor.run(), supervisor.failure
     finally:
+        if service is not None:
+            service.close()
         binding.close(not supervisor.upgrade.shared)
         launch.close()
         board.close()

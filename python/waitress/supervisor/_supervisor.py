@@ -182,6 +182,9 @@ class Supervisor:
                 worker.ask("ping", lambda result: self._proven(worker, result), seconds=60.0)
         elif event == "failed":
             worker.failure = str(message.get("text"))
+        elif event == "broken":
+            # Only with --reload: it serves the traceback to everybody who asks, and waits for the next change.
+            logger.error("%s", message.get("text"))
         elif event == "recycle":
             self._recycle(worker, str(message.get("reason")))
         elif event == "stopping":
@@ -242,7 +245,14 @@ class Supervisor:
 
     def retire(self, worker: WorkerProcess) -> None:
         """The others go on serving: it accepts no more, finishes what it has, and is killed when it takes too long."""
-        self._go(worker, "retiring", "retire")
+        # A developer's browser must not ask old code once more on a connection that it keeps open.
+        self._go(worker, "retiring", "stop" if self.patient else "retire")
+
+    def drop(self, place: Place, worker: WorkerProcess) -> None:
+        """At once: it is still starting, and nobody needs it any more."""
+        self._vacate(place, worker)
+        self.leaving.append(worker)
+        worker.end_at_once()
 
     def _end(self, worker: WorkerProcess) -> None:
         # While another supervisor serves the same sockets, what waits in the kernel is not for us to take in or to drop.

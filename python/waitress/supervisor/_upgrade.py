@@ -23,11 +23,17 @@ VARIABLE = "WAITRESS_UPGRADE"
 
 
 class Upgrade:
-    """The other supervisor: our parent when we were started by it, or our child. ``command`` is the whole command line."""
+    """The other supervisor: our parent when we were started by it, or our child. ``command`` is the whole command line.
 
-    def __init__(self, command: list[str], parent: int | None = None) -> None:
+    ``folder`` is where it was given, before ``--chdir``; ``environment`` holds what this one took out of the environment and the new one needs.
+    """
+
+    def __init__(
+        self, command: list[str], parent: int | None = None, folder: str | None = None, environment: dict[str, str] | None = None
+    ) -> None:
         self._command = command
-        self._directory = os.getcwd()
+        self._directory = folder or os.getcwd()
+        self._environment = environment or {}
         self._parent = parent
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -45,6 +51,7 @@ class Upgrade:
             logger.error("SIGUSR2 is refused: an earlier upgrade is not complete; end one of its two supervisors first")
             return
         environ = {name: value for name, value in os.environ.items() if not name.startswith("LISTEN_")}
+        environ.update(self._environment)
         environ[VARIABLE] = json.dumps({"sockets": list(sockets), "pid": os.getpid()})
         try:
             self._child = subprocess.Popen(self._command, env=environ, pass_fds=list(sockets), cwd=self._directory)
