@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from typing import Any, NamedTuple
 
     class Account(NamedTuple):
@@ -56,14 +57,27 @@ class Program:
             folders = list(dict.fromkeys(os.path.abspath(folder) for folder in self._python_path))
             sys.path[:] = folders + [folder for folder in sys.path if folder not in folders]
 
+    @contextmanager
+    def at_start(self) -> Iterator[None]:
+        """In the folder where the program was started: the settings file is found again where it was found. For a process of one thread."""
+        folder = os.getcwd()
+        os.chdir(self.start_folder)
+        try:
+            yield
+        finally:
+            os.chdir(folder)
+
     def become(self) -> None:
         """Give up root for good, with the groups of the new user. What is open stays open."""
         if self.account is None:
             return
         # In this order: only root may set groups.
-        os.setgroups(self.account.groups)
-        os.setgid(self.account.gid)
-        os.setuid(self.account.uid)
+        try:
+            os.setgroups(self.account.groups)
+            os.setgid(self.account.gid)
+            os.setuid(self.account.uid)
+        except OSError as error:  # root of a container without the capabilities
+            raise OSError(f"The change to user {self.account.uid} and group {self.account.gid} is not allowed: {error.strerror}") from error
         os.environ.update(self.environment())
 
     def spawn_options(self) -> dict[str, Any]:

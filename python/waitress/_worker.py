@@ -7,7 +7,6 @@ supervisor is gone, and the worker stops by itself.
 from __future__ import annotations
 
 import json
-import logging
 import os
 import select
 import signal
@@ -15,7 +14,7 @@ import socket
 import sys
 import time
 
-from waitress import _channel
+from waitress import _channel, _imported
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ class Control:
 
     def failed(self, text: str) -> None:
         """The app could not be imported, or the engine not be opened."""
-        self.send("failed", text=text)
+        self.send("failed", text=text, files=_imported.files())
 
     def started(self, server: Server) -> None:
         """Connections are accepted."""
@@ -165,23 +164,19 @@ def take() -> Control | None:
 def serve(control: Control, app_name: str, call: bool, configured: Configured) -> int:
     """Import the app and serve it until told to end; the exit code."""
     import waitress
-    from waitress import _app, runner
+    from waitress import _app, _broken, runner
     from waitress.server import Server
 
-    failure = None
     try:
         app = _app.load(app_name, call)
     except _app.AppError as error:
-        failure = str(error)
         if not configured["values"]["reload"]:
-            control.failed(failure)
+            control.failed(str(error))
             return FAILED
-        from waitress import _broken
-
-        app = _broken.page(failure)
+        # Whoever develops sees what is wrong where they look, until the next change.
+        control.send("broken", text=str(error))
+        app = _broken.page(str(error))
     runner.set_up_logging(configured)
-    if failure is not None:
-        logging.getLogger("waitress").error("%s", failure)
     try:
         server = Server(app, configured, control)
     except OSError as error:
@@ -224,14 +219,8 @@ def _collect() -> dict[str, Any]:
     return {"collected": gc.collect(), "counts": list(gc.get_count())}
 
 
-def _files() -> list[str]:
-    from waitress import _imported
-
-    return _imported.files()
-
-
 def _unknown() -> dict[str, str]:
     return {"error": "unknown command"}
 
 
-ANSWERS = {"ping": lambda: "pong", "stacks": _stacks, "gc": _collect, "files": _files}
+ANSWERS = {"ping": lambda: "pong", "stacks": _stacks, "gc": _collect, "files": _imported.files}

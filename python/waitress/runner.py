@@ -42,6 +42,8 @@ def run(argv: list[str] | None = None, _serve: Callable[[Any, Configured], None]
         configured, faults = _configure_by_keywords(control.handoff["keywords"])
     else:
         configured, faults = _configure(line)
+    surroundings = Program(configured["values"])
+    faults += surroundings.faults
     if line["check_config"]:
         print(configured["report"].rstrip("\n"))
     if faults:
@@ -53,17 +55,14 @@ def run(argv: list[str] | None = None, _serve: Callable[[Any, Configured], None]
     if line["app"] is None:
         return _fail(program, ["Specify an application: module:object, for example hello:app"], 1)
 
-    place = Program(configured["values"])
-    if place.faults:
-        return _fail(program, place.faults, 2)
-    supervised = bool(configured["values"].get("supervised")) and control is None
-    place.enter(imports_app=not supervised)
+    supervised = control is None and bool(configured["values"].get("supervised"))
+    surroundings.enter(imports_app=not supervised)
     if control is not None:
         return _worker.serve(control, line["app"], line["call"], configured)
     if supervised:
-        return _supervise(program, place, line, configured, argv[1:])
+        return _supervise(program, line, configured, argv[1:], surroundings)
     try:
-        _alone.serve(place, line["app"], line["call"], configured, set_up_logging, _serve)
+        _alone.serve(surroundings, line["app"], line["call"], configured, set_up_logging, _serve)
     except (_app.AppError, OSError) as error:
         return _fail(program, [str(error)], 1)
     return 0
@@ -95,15 +94,16 @@ def _configure_by_keywords(keywords: dict[str, Any]) -> tuple[Configured, list[s
     return configured, configured["errors"]
 
 
-def _supervise(program: str, place: Program, line: CommandLine, configured: Configured, arguments: list[str]) -> int:
+def _supervise(program: str, line: CommandLine, configured: Configured, arguments: list[str], surroundings: Program) -> int:
     from waitress import supervisor
 
     def reread() -> tuple[dict[str, Any], list[str]]:
-        again, faults = _configure(line)
+        with surroundings.at_start():
+            again, faults = _configure(line)
         return again["values"], faults
 
     try:
-        code, why = supervisor.run(configured, arguments, reread, place)
+        code, why = supervisor.run(configured, arguments, reread, surroundings)
     except OSError as error:
         return _fail(program, [str(error)], 1)
     return code if why is None else _fail(program, [why], code)

@@ -33,8 +33,8 @@ def run(
 ) -> tuple[int, str | None]:  # fmt: skip
     """Serve until stopped. The exit code, and what to say when there was no service (3: the app can't be imported).
 
-    ``arguments`` is the program's command line, for the workers; ``extra`` are further keys of their handoff. OSError with one line
-    when an address can't be opened. Python's logging is set up here, since no app can have done it.
+    ``arguments`` is the program's command line, for the workers; ``program`` says as whom they run; ``extra`` are further keys of their handoff. OSError with one line
+    when an address, the control socket or the pid file can't be had. Python's logging is set up here, since no app can have done it.
     """
     from waitress._notify import Notify
     from waitress._pid_file import PidFile
@@ -55,9 +55,13 @@ def run(
             ends.callback(pid_file.remove)
         assert configured["bind"] is not None
         binding = configured["bind"](dict(os.environ), inherited)
+        if binding.activated:
+            for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
+                os.environ.pop(name, None)
         for fd in binding.descriptors:
-            os.set_inheritable(fd, False)  # Popen passes them on by name; nothing else should have them
-        program.own_unix_sockets(binding.listen)
+            os.set_inheritable(fd, False)  # Popen passes them on by number; nothing else should have them
+        if not inherited:
+            program.own_unix_sockets(binding.listen)
         loop = Loop()
         ends.callback(loop.close)
         output = Output(loop)
@@ -70,7 +74,7 @@ def run(
         handoff = {"program": sys.argv[0], "path": _launch.first_path(), **(extra or {})}
         launch = _launch.Launch(arguments, list(binding.descriptors), board, handoff, program.spawn_options(), program.environment())
         ends.callback(launch.close)
-        upgrade = _upgrade.Upgrade(_upgrade.command_line(), program.start_folder, parent, notify.environment())
+        upgrade = _upgrade.Upgrade(_upgrade.command_line(), parent, program.start_folder, notify.environment())
         supervisor = Supervisor(loop, binding, board, launch, output, values, reread, upgrade)
         ends.callback(lambda: binding.close(not upgrade.shared))
         service = Service(supervisor, notify, pid_file)

@@ -30,19 +30,20 @@ class Launch:
     """What all workers have in common.
 
     ``arguments``: the program's own (without its name), which the worker reads again. ``extra``: further keys of the handoff.
-    ``options``: keywords of subprocess.Popen, for folder, user and group; ``environ``: variables that differ from ours.
+    ``options``: keywords of subprocess.Popen, for folder, user and group; ``environment``: variables that name that user.
     """
 
     def __init__(
-        self, arguments: list[str], sockets: list[int], board: Board, extra: dict[str, Any] | None = None,
-        options: dict[str, Any] | None = None, environ: dict[str, str] | None = None,
+        self, arguments: list[str], sockets: list[int], board: Board, extra: dict[str, Any] | None = None, options: dict[str, Any] | None = None,
+        environment: dict[str, str] | None = None,
     ) -> None:  # fmt: skip
         self._arguments = arguments
         self._sockets = sockets
         self._board = board
         self._extra = extra or {}
         self._options = options or {}
-        self._environ = environ or {}
+        # Only the workers': the supervisor may be root, and must not take modules from another user's home after an upgrade.
+        self._environment = environment or {}
         # A pair per slot, kept for all workers that the slot will have: others may hold the sending end for long.
         pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in range(board.slots)]
         for pair in pairs:
@@ -65,7 +66,7 @@ class Launch:
                 "generation": generation, **self._extra,
             }  # fmt: skip
             environ = {key: value for key, value in os.environ.items() if key not in NOT_INHERITED}
-            environ.update(self._environ)
+            environ.update(self._environment)
             environ[VARIABLE] = json.dumps(handoff)
             popen = subprocess.Popen(
                 [sys.executable, *_flags(), "-m", "waitress", *self._arguments],

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from waitress.supervisor._supervisor import Supervisor
-    from waitress.supervisor._worker_process import WorkerProcess
 
 logger = logging.getLogger("waitress.supervisor")
 
@@ -62,7 +61,4 @@ class Reload:
         for place in self._supervisor.places:
             for worker in (place.current, place.incoming):
                 if worker is not None and worker.state == "starting":
-                    self._replace(worker)
-
-    def _replace(self, worker: WorkerProcess) -> None:
-        self._supervisor.drop(worker)
+                    self._supervisor.drop(place, worker)

@@ -172,6 +172,9 @@ class Supervisor:
                 worker.ask("ping", lambda result: self._proven(worker, result), seconds=60.0)
         elif event == "failed":
             worker.failure = str(message.get("text"))
+        elif event == "broken":
+            # Only with --reload: it serves the traceback to everybody who asks, and waits for the next change.
+            logger.error("%s", message.get("text"))
         elif event == "recycle":
             self.recycle(worker, str(message.get("reason")))
         elif event == "stopping":
@@ -231,7 +234,14 @@ class Supervisor:
 
     def retire(self, worker: WorkerProcess) -> None:
         """The others go on serving: it accepts no more, finishes what it has, and is killed when it takes too long."""
-        self._go(worker, "retiring", "retire")
+        # A developer's browser must not ask old code once more on a connection that it keeps open.
+        self._go(worker, "retiring", "stop" if self.values["reload"] else "retire")
+
+    def drop(self, place: Place, worker: WorkerProcess) -> None:
+        """At once: it is still starting, and nobody needs it any more."""
+        self._vacate(place, worker)
+        self.leaving.append(worker)
+        worker.end_at_once()
 
     def end(self, worker: WorkerProcess) -> None:
         # While another supervisor serves the same sockets, what waits in the kernel is not for us to take in or to drop.
@@ -257,18 +267,6 @@ class Supervisor:
     def _too_late(self, worker: WorkerProcess) -> None:
         logger.warning("%s has not left in time and is killed", worker)
         worker.end_at_once()
-
-    def drop(self, worker: WorkerProcess) -> None:
-        """A worker that is still starting, and whose code is of yesterday: it ends at once, and another starts."""
-        place = self._place_of(worker)
-        if place is None or worker.serving:
-            return
-        was_current = place.current is worker
-        self._vacate(place, worker)
-        self.leaving.append(worker)
-        worker.end_at_once()
-        if was_current:
-            self._fill(place)
 
     def hung(self, worker: WorkerProcess, why: str) -> None:
         logger.error("%s has hung: %s. The stacks of its threads follow; then it is killed and replaced", worker, why)

@@ -23,16 +23,18 @@ VARIABLE = "WAITRESS_UPGRADE"
 
 
 class Upgrade:
-    """The other supervisor: our parent when we were started by it, or our child.
+    """The other supervisor: our parent when we were started by it, or our child. ``command`` is the whole command line.
 
-    ``command`` is the whole command line, ``folder`` where it is run; ``environ`` are variables that were taken out of ours.
+    ``folder`` is where it was given, before ``--chdir``; ``environment`` holds what this one took out of the environment and the new one needs.
     """
 
-    def __init__(self, command: list[str], folder: str, parent: int | None = None, environ: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, command: list[str], parent: int | None = None, folder: str | None = None, environment: dict[str, str] | None = None
+    ) -> None:
         self._command = command
-        self._folder = folder
+        self._directory = folder or os.getcwd()
+        self._environment = environment or {}
         self._parent = parent
-        self._environ = environ or {}
         self._child: subprocess.Popen[bytes] | None = None
 
     @property
@@ -49,10 +51,10 @@ class Upgrade:
             logger.error("SIGUSR2 is refused: an earlier upgrade is not complete; end one of its two supervisors first")
             return
         environ = {name: value for name, value in os.environ.items() if not name.startswith("LISTEN_")}
-        environ.update(self._environ)
+        environ.update(self._environment)
         environ[VARIABLE] = json.dumps({"sockets": list(sockets), "pid": os.getpid()})
         try:
-            self._child = subprocess.Popen(self._command, env=environ, pass_fds=list(sockets), cwd=self._folder)
+            self._child = subprocess.Popen(self._command, env=environ, pass_fds=list(sockets), cwd=self._directory)
         except OSError as error:
             logger.error("Upgrade: the new supervisor can't be started: %s", error)
             return
