@@ -15,6 +15,10 @@ class Engine:
     def start(self) -> None: ...
     def work(self) -> None: ...
     def stop(self, graceful: bool, /) -> None: ...
+    # For one worker among others: the stop that leaves to them what nobody has accepted yet.
+    def retire(self) -> None: ...
+    # Orders for the thread that runs the server: ("recycle", reason).
+    def requests(self) -> list[tuple[str, Any]]: ...
     def events(self) -> list[tuple[str, int, str]]: ...
     def ended(self) -> bool: ...
     # Orders for the thread that runs the server: ("grow", threads), ("timeout", thread ident, number, seconds, "GET /path"), ("recycle", reason).
@@ -22,6 +26,30 @@ class Engine:
     # Raises in the thread that is still in the request of that number; False when it has ended.
     def interrupt(self, number: int, exception_type: type[BaseException], /) -> bool: ...
     def close(self) -> None: ...
+
+class Binding:
+    """The sockets of a service, bound and listening; nothing is accepted from them here."""
+
+    listen: list[tuple[str, str]]
+    urls: list[str]
+    activated: bool
+    descriptors: list[int]
+    # Stops listening; unlink removes the file of a unix socket that was made here or taken over.
+    def close(self, unlink: bool, /) -> None: ...
+
+class Handoff(TypedDict):
+    """What a supervisor hands to a worker process; the descriptors are the engine's from then on, apart from control."""
+
+    slot: int
+    slots: int
+    name: str
+    sockets: list[int]
+    board: int
+    wakers: list[int]
+    waker: int
+    control: int
+    max_requests: int
+    generation: int
 
 class CommandLine(TypedDict):
     app: str | None
@@ -39,7 +67,10 @@ class Configured(TypedDict):
     report: str
     # Effective values by setting name, and "supervised"; empty where there are errors.
     values: dict[str, Any]
-    open: Callable[[WSGIApplication, int, Mapping[str, str]], Engine] | None
+    # bind(environ, inherited): descriptors in inherited are taken over instead of opening sockets. Both raise OSError.
+    bind: Callable[[Mapping[str, str], list[int]], Binding] | None
+    # open(app, wake_fd, environ, handoff): handoff is None for a server with sockets of its own.
+    open: Callable[[WSGIApplication, int, Mapping[str, str], Handoff | Mapping[str, Any] | None], Engine] | None
 
 build: str
 

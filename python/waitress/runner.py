@@ -1,7 +1,8 @@
 """The program ``waitress-serve``: command line in, exit code out.
 
 0: served and stopped, or help, version or settings printed. 1: the app can't be loaded or an address can't be opened.
-2: the command line or a setting is wrong; all faults are printed together, and no socket was opened.
+2: the command line or a setting is wrong; all faults are printed together, and no socket was opened. 3: under a supervisor the
+app can't be loaded. The same program is the supervisor and, started by it with WAITRESS_WORKER in its environment, a worker.
 As in Waitress the help comes along when the command line can't be understood or the app can't be loaded: before the app's
 traceback and the error, so that what the user needs is the last thing on the screen.
 """
@@ -13,8 +14,8 @@ import shutil
 import sys
 
 import waitress
-from waitress import _app, _settings_file
-from waitress.server import Server
+from waitress import _alone, _app, _settings_file, _worker
+from waitress._program import Program
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 def run(argv: list[str] | None = None, _serve: Callable[[Any, Configured], None] | None = None) -> int:
     """Run the program with ``argv`` (its first item is the program's name; ``sys.argv`` unless given)."""
+    control = _worker.take()
     from waitress import _native
 
     argv = sys.argv if argv is None else argv
@@ -38,23 +40,33 @@ def run(argv: list[str] | None = None, _serve: Callable[[Any, Configured], None]
         print(f"waitress-sharp {waitress.__version__} ({_native.build})")
         return 0
 
-    configured, faults = _configure(line)
+    if control is not None and "keywords" in control.handoff:
+        configured, faults = _configure_by_keywords(control.handoff["keywords"])
+    else:
+        configured, faults = _configure(line)
+    surroundings = Program(configured["values"])
+    faults += surroundings.faults
     if line["check_config"]:
         print(configured["report"].rstrip("\n"))
     if faults:
+        if control is not None:
+            control.failed("\n".join(faults))
         return _fail(program, faults, 2, with_help=bool(line["errors"]))
     if line["check_config"]:
         return 0
     if line["app"] is None:
         return _fail(program, ["Specify an application: module:object, for example hello:app"], 1, with_help=True)
 
+    supervised = control is None and bool(configured["values"].get("supervised"))
+    surroundings.enter(imports_app=not supervised)
+    if control is not None:
+        return _worker.serve(control, line["app"], line["call"], configured)
+    if supervised:
+        return _supervise(program, line, configured, argv[1:], surroundings)
     try:
-        app = _app.load(line["app"], line["call"])
+        _alone.serve(surroundings, line["app"], line["call"], configured, set_up_logging, _serve)
     except _app.AppError as error:
         return _fail(program, [str(error)], 1, with_help=True)
-    _set_up_logging(configured)
-    try:
-        (_serve or _open_and_run)(app, configured)
     except OSError as error:
         return _fail(program, [str(error)], 1)
     return 0
@@ -72,14 +84,36 @@ def _configure(line: CommandLine) -> tuple[Configured, list[str]]:
     except _settings_file.SettingsFileError as error:
         faults.append(str(error))
     configured = _native.configure(line["values"], dict(os.environ), file, file_name, {})
-    return configured, faults + configured["errors"]
+    faults += configured["errors"]
+    if configured["values"].get("supervised") and os.name == "nt":
+        faults.append("There is no supervisor on Windows yet: leave out worker_class process, supervise, reload and the recycling options")
+    return configured, faults
 
 
-def _open_and_run(app: Any, configured: Configured) -> None:
-    waitress.run_server(Server(app, configured), last=True)
+def _configure_by_keywords(keywords: dict[str, Any]) -> tuple[Configured, list[str]]:
+    """In a worker of serve("module:app", ...): the settings are what the program said."""
+    from waitress import _named, _native
+
+    configured = _native.configure({}, _named.environment(), {}, None, keywords)
+    return configured, configured["errors"]
 
 
-def _set_up_logging(configured: Configured) -> None:
+def _supervise(program: str, line: CommandLine, configured: Configured, arguments: list[str], surroundings: Program) -> int:
+    from waitress import supervisor
+
+    def reread() -> tuple[dict[str, Any], list[str]]:
+        with surroundings.at_start():
+            again, faults = _configure(line)
+        return again["values"], faults
+
+    try:
+        code, why = supervisor.run(configured, arguments, reread, surroundings)
+    except OSError as error:
+        return _fail(program, [str(error)], 1)
+    return code if why is None else _fail(program, [why], code)
+
+
+def set_up_logging(configured: Configured) -> None:
     # After the app was imported: basicConfig() does nothing where the app has set up logging already.
     logger = logging.getLogger("waitress")
     if logger.level == logging.NOTSET:

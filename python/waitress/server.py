@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
     from waitress._native import Configured, Engine
+    from waitress._worker import Control
 
 logger = logging.getLogger("waitress")
 
@@ -44,8 +45,8 @@ _running: set[Server] = set()
 class Server:
     """One WSGI server; made by create_server()."""
 
-    def __init__(self, application: WSGIApplication, configured: Configured) -> None:
-        """Opens the sockets; raises OSError when that fails."""
+    def __init__(self, application: WSGIApplication, configured: Configured, control: Control | None = None) -> None:
+        """Opens the sockets, or takes over those of the supervisor behind ``control``; raises OSError when that fails."""
         if application is None:
             raise ValueError("The app is None: pass the WSGI application itself (a factory that returns nothing?)")
         self.application = application
@@ -56,6 +57,7 @@ class Server:
         self._stopped_by: str | None = None  # a signal that has not been logged yet
         self._started = False
         self._announces = self._last = False
+        self._control = control
         self._wake, self._wake_engine = socket.socketpair()
         # Both the engine and Python's signal handler write to it: a full buffer already means "wake up".
         self._wake_engine.setblocking(False)
@@ -64,7 +66,8 @@ class Server:
             self._wake.settimeout(0.5)
         assert configured["open"] is not None
         try:
-            self._engine: Engine = configured["open"](application, self._wake_engine.fileno(), dict(os.environ))
+            handoff = None if control is None else control.handoff
+            self._engine: Engine = configured["open"](application, self._wake_engine.fileno(), dict(os.environ), handoff)
         except BaseException:
             self._close_wake()
             raise
@@ -73,8 +76,6 @@ class Server:
             for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
                 os.environ.pop(name, None)
         self._pool = Pool(self._engine, self._told_to_recycle)
-        self.on_recycle: Callable[[str], None] | None = None
-        """Called on the thread that runs the server when this process should be replaced, with the reason; the server goes on."""
         self._descriptors = [(number, os.fstat(number).st_ino) for number in self._engine.descriptors] if os.name != "nt" else []
         self.effective_listen = [(str(host), str(port)) for host, port in self._engine.listen]
         """Every address in force, as (host, port) strings; a Unix socket is ("unix", path)."""
@@ -141,13 +142,19 @@ class Server:
             _running.discard(self)
 
     def _told_to_recycle(self, reason: str) -> None:
-        if self.on_recycle is not None:
-            self.on_recycle(reason)
+        if self._control is not None:
+            self._control.recycle(reason)
 
     def _stop_by_signal(self, name: str) -> None:
         # Runs inside a signal handler: no logging here, the interrupted code may be in the middle of a log line.
         self._stopped_by = name
         if self._started:
+            self._ask_to_stop()
+
+    def _ask_to_stop(self) -> None:
+        if self._control is not None:
+            self._control.stop_asked()
+        else:
             self._engine.stop(True)
 
     def _wait_until_ended(self) -> None:
@@ -158,11 +165,13 @@ class Server:
                 if starting:
                     starting = False
                     self._engine.start()
+                    if self._control is not None:
+                        self._control.started(self)
                     self._started = True
                     # A signal that came before waits until here: clients may have connected since the sockets are open, and an
                     # engine that was started serves them before it ends.
                     if self._stopped_by:
-                        self._engine.stop(True)
+                        self._ask_to_stop()
                 while not self._engine.ended():
                     self._wait_for_wake()
                     self._pool.obey()
@@ -176,6 +185,9 @@ class Server:
                 self._engine.stop(interrupts == 1)
 
     def _wait_for_wake(self) -> None:
+        if self._control is not None:
+            self._control.wait(self._wake)
+            return
         try:
             self._wake.recv(4096)
         except TimeoutError:
@@ -254,6 +266,13 @@ def create_server(application: WSGIApplication, **kw: Any) -> Server:
         for descriptor in kw.get("sockets", ()):
             socket.close(descriptor)
         raise ValueError("\n".join(faults))
+    if configured["values"].get("supervised"):
+        for descriptor in kw.get("sockets", ()):
+            socket.close(descriptor)
+        raise ValueError(
+            "These settings need a supervisor, whose worker processes import the app themselves: name it as text, as in "
+            "waitress.serve('module:app', ...), or use the command line"
+        )
     for text in configured["warnings"]:
         # Python shows a DeprecationWarning only to the program that causes it; anything else must be seen.
         warnings.warn(text, DeprecationWarning if "deprecated" in text else UserWarning, stacklevel=3)
