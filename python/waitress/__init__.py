@@ -21,18 +21,26 @@ __version__ = "1.0.0"
 __all__ = ["create_server", "profile", "serve", "serve_paste"]
 
 
-def serve(app: WSGIApplication, **kw: Any) -> None:
+def serve(app: WSGIApplication | str, **kw: Any) -> None:
     """Serve ``app`` until the server is stopped; works in the main thread and in any other, and again after it returned.
 
     Keywords are the options of ``waitress-serve`` with underscores (docs/settings.md). ``_quiet=True`` leaves Python's
     logging as it is and writes no start lines; ``_profile=True`` runs under cProfile and prints the result at the end;
     ``_server`` replaces ``create_server``.
 
+    Settings that need a supervisor (``worker_class="process"``, ``max_requests`` and so on: docs/workers.md) need the app's name in place
+    of the app, as in ``serve("module:app", ...)``, since worker processes import it themselves, and the main thread.
+
     Raises ValueError that lists every bad setting, and OSError when an address can't be opened.
     """
     make = kw.pop("_server", create_server)
     quiet = kw.pop("_quiet", False)
     profiled = kw.pop("_profile", False)
+    if isinstance(app, str) and make is create_server:
+        from waitress import _named
+
+        _named.serve(app, kw, quiet)
+        return
     if not quiet:
         logging.basicConfig()
     run_server(make(app, **kw), quiet=quiet, profiled=profiled)

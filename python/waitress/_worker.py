@@ -154,6 +154,9 @@ def take() -> Control | None:
             sys.path.insert(0, handoff["path"])
         else:
             sys.path[0] = handoff["path"]
+    for path in handoff.get("paths") or ():
+        if path not in sys.path:
+            sys.path.append(path)
     _set_up_signals()
     return Control(handoff)
 
@@ -179,6 +182,7 @@ def serve(control: Control, app_name: str, call: bool, configured: Configured) -
     except OSError as error:
         control.failed(f"The engine can't be opened: {error}")
         return FAILED
+    server.on_recycle = control.recycle  # type: ignore[attr-defined]
     waitress.run_server(server, quiet=True)
     return 0
 

@@ -38,7 +38,10 @@ def run(argv: list[str] | None = None, _serve: Callable[[Any, Configured], None]
         print(f"waitress-sharp {waitress.__version__} ({_native.build})")
         return 0
 
-    configured, faults = _configure(line)
+    if control is not None and "keywords" in control.handoff:
+        configured, faults = _configure_by_keywords(control.handoff["keywords"])
+    else:
+        configured, faults = _configure(line)
     surroundings = Program(configured["values"])
     faults += surroundings.faults
     if line["check_config"]:
@@ -81,6 +84,14 @@ def _configure(line: CommandLine) -> tuple[Configured, list[str]]:
     if configured["values"].get("supervised") and os.name == "nt":
         faults.append("There is no supervisor on Windows yet: leave out worker_class process, supervise, reload and the recycling options")
     return configured, faults
+
+
+def _configure_by_keywords(keywords: dict[str, Any]) -> tuple[Configured, list[str]]:
+    """In a worker of serve("module:app", ...): the settings are what the program said."""
+    from waitress import _named, _native
+
+    configured = _native.configure({}, _named.environment(), {}, None, keywords)
+    return configured, configured["errors"]
 
 
 def _supervise(program: str, line: CommandLine, configured: Configured, arguments: list[str], surroundings: Program) -> int:

@@ -25,7 +25,8 @@ internal sealed class Server : IDisposable
     private readonly Mailbox _log;
     private readonly IReadOnlyList<ListenSocket> _sockets;
     private readonly ListenerFactory _listeners;
-    private readonly InFlight _inFlight = new();
+    private readonly InFlight _inFlight;
+    private readonly WorkerSlot? _slot;
     private readonly IdleSweep _sweep = new(TimeProvider.System);
     private readonly RequestQueue<Exchange> _queue;
     private readonly WsgiApp _app;
@@ -39,9 +40,11 @@ internal sealed class Server : IDisposable
     private Task? _start;
     private bool _stopping;
 
-    private Server(Settings settings, IReadOnlyList<ListenSocket> sockets, Interpreter interpreter, PyRef app, Mailbox log)
+    private Server(Settings settings, IReadOnlyList<ListenSocket> sockets, Handoff? handoff, Interpreter interpreter, PyRef app, Mailbox log)
     {
         (_settings, _sockets, _log) = (settings, sockets, log);
+        _inFlight = new InFlight(handoff?.MaxRequests ?? 0, () => log.Order("recycle", "max_requests"));
+        _slot = handoff is null ? null : WorkerSlot.Open(handoff, TimeProvider.System, WriteFigures);
 
         // A connection has one request at a time, so the queue can't be longer than there are connections.
         _queue = new RequestQueue<Exchange>((int)Math.Min((long)settings.ConnectionLimit + sockets.Count, int.MaxValue), settings.Concurrency, TimeProvider.System);
@@ -50,10 +53,10 @@ internal sealed class Server : IDisposable
             _workers.Add(new Worker(_queue, _app, TimeProvider.System));
         _watcher = new Watcher(_queue, _workers, interpreter.IsParallel, log, TimeProvider.System);
 
-        var connections = new ConnectionGate(settings.ConnectionLimit, TimeProvider.System, TellCrowded);
+        var connections = new ConnectionGate(settings.ConnectionLimit, TimeProvider.System, TellCrowded, _slot);
         var kestrelLog = new KestrelLog(KestrelReports);
-        _listeners = new ListenerFactory(settings, connections, kestrelLog, text => log.Post(LogEvent.AcceptFailed, text));
-        var wire = new WireOptions(settings.Ident, TimeProvider.System, kestrelLog, RefusedOnTheWire);
+        _listeners = new ListenerFactory(settings, connections, kestrelLog, text => log.Post(LogEvent.AcceptFailed, text), _slot);
+        var wire = new WireOptions(settings.Ident, TimeProvider.System, kestrelLog, RefusedOnTheWire, () => _inFlight.Retiring);
         _kestrel = new KestrelServer(Options.Create(KestrelSetup.Options(settings, sockets, wire)), _listeners, kestrelLog);
     }
 
@@ -78,7 +81,7 @@ internal sealed class Server : IDisposable
         // A worker's environment is its supervisor's: what systemd told that one is not meant for this process.
         var activated = handoff is not null || settings.ListenStated ? [] : InheritedSockets.FromSystemd(environment, Environment.ProcessId);
         var outcome = handoff is null ? ListenSockets.Open(settings, activated) : ListenSockets.Share(settings, handoff.Sockets);
-        return new Server(settings, outcome.SocketsOrThrow(), interpreter, app, log) { Activated = activated.Count > 0 };
+        return new Server(settings, outcome.SocketsOrThrow(), handoff, interpreter, app, log) { Activated = activated.Count > 0 };
     }
 
     /// <summary>Begins to accept connections. Called detached.</summary>
@@ -93,6 +96,13 @@ internal sealed class Server : IDisposable
         }
 
         _start.GetAwaiter().GetResult();
+        lock (_gate)
+        {
+            if (_stopping)
+                return;
+            _slot?.Start();
+            _listeners.Start();
+        }
     }
 
     /// <summary>The body of one Python worker thread: serves until the server has ended.</summary>
@@ -113,7 +123,15 @@ internal sealed class Server : IDisposable
     /// Stops accepting, lets requests in flight end for up to graceful_timeout, closes the connections, sends the workers home.
     /// Returns at once; <see cref="Ended"/> tells. Not graceful, or called again so: connections are closed at once.
     /// </summary>
-    public void Stop(bool graceful)
+    public void Stop(bool graceful) => Stop(graceful, retiring: false);
+
+    /// <summary>
+    /// The graceful stop of one worker among others that go on: connections that nobody has accepted yet are left to them, and clients with an
+    /// idle connection have longer to learn of its end.
+    /// </summary>
+    public void Retire() => Stop(graceful: true, retiring: true);
+
+    private void Stop(bool graceful, bool retiring)
     {
         lock (_gate)
         {
@@ -126,7 +144,10 @@ internal sealed class Server : IDisposable
             _stopping = true;
 
             // At once, not on the other thread: an answer that begins after the stop was told announces the end of its connection.
-            _inFlight.BeginDrain();
+            _inFlight.BeginDrain(retiring);
+            if (retiring)
+                _listeners.LeaveBacklog();
+            _slot?.BeginDrain();
         }
 
         _ = Task.Run(StopAsync);
@@ -135,10 +156,11 @@ internal sealed class Server : IDisposable
     /// <summary>Releases what is left, except what a worker still uses that is stuck in the app. Called attached.</summary>
     public void Dispose()
     {
+        _listeners.Dispose(); // First: the acceptor polls the sockets.
         foreach (var socket in _sockets)
             socket.Dispose();
         _kestrel.Dispose();
-        _listeners.Dispose();
+        _slot?.Dispose();
         _sweep.Dispose();
         _watcher.Dispose();
         _atOnce.Dispose();
@@ -173,9 +195,20 @@ internal sealed class Server : IDisposable
         // The queue last: once it is closed the workers go home, and whoever waits for them disposes what is left.
         _watcher.Stop();
         _queue.Close();
+        _slot?.End();
         lock (_gate)
             Ended = true;
         _log.Wake();
+    }
+
+    private void WriteFigures(Scoreboard board, int slot)
+    {
+        var queue = _queue.Read();
+        board[slot, Field.Completed] = _inFlight.Completed;
+        board[slot, Field.InFlight] = _inFlight.Count;
+        board[slot, Field.Queued] = queue.Waiting;
+        board[slot, Field.OldestSince] = queue.Waiting == 0 ? 0 : Monotonic.Now(TimeProvider.System) - (queue.Oldest.Ticks * TimeSpan.NanosecondsPerTick);
+        board[slot, Field.Threads] = Threads;
     }
 
     // What Kestrel says of an exception has been said by the application already, in better words.

@@ -26,6 +26,7 @@ class FakeEngine:
         self.started, self.stopped = threading.Event(), threading.Event()
         self.stuck: threading.Event | None = None  # set: workers return only when it is
         self.hold = False  # True: graceful stops take until the ungraceful one
+        self.orders: list[tuple] = []
         self._ended = False
         self._mailbox: list[tuple[str, int, str]] = []
 
@@ -45,6 +46,14 @@ class FakeEngine:
             self._ended = True
             self.stopped.set()
             self.wake()
+
+    def retire(self):
+        self.calls.append("retire")
+        self.stop(True)
+
+    def requests(self):
+        taken, self.orders = self.orders, []
+        return taken
 
     def tell(self, name, level, message):
         self._mailbox.append((name, level, message))

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
+from contextlib import ExitStack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from waitress._native import Configured
-    from waitress._pid_file import PidFile
     from waitress._program import Program
 
 # Slots beyond twice the workers: for TTIN, and for workers that still finish while their successors serve.
@@ -35,24 +36,8 @@ def run(
     ``arguments`` is the program's command line, for the workers; ``program`` says as whom they run; ``extra`` are further keys of their handoff. OSError with one line
     when an address, the control socket or the pid file can't be had. Python's logging is set up here, since no app can have done it.
     """
-    from waitress._pid_file import PidFile
-
-    values = configured["values"]
-    pid_file = PidFile(values["pid"]) if values.get("pid") else None
-    if pid_file is not None:
-        pid_file.write()
-    try:
-        return _run(configured, arguments, reread, program, pid_file, extra)
-    finally:
-        if pid_file is not None:
-            pid_file.remove()
-
-
-def _run(
-    configured: Configured, arguments: list[str], reread: Callable[[], tuple[Mapping[str, Any], list[str]]], program: Program,
-    pid_file: PidFile | None, extra: dict[str, Any] | None,
-) -> tuple[int, str | None]:  # fmt: skip
     from waitress._notify import Notify
+    from waitress._pid_file import PidFile
     from waitress.supervisor import _launch, _recycle, _upgrade
     from waitress.supervisor._board import Board
     from waitress.supervisor._loop import Loop
@@ -61,37 +46,45 @@ def _run(
     from waitress.supervisor._supervisor import Supervisor
 
     values = configured["values"]
-    notify = Notify()
-    inherited, parent = _upgrade.take(os.environ)
-    assert configured["bind"] is not None
-    binding = configured["bind"](dict(os.environ), inherited)
-    if binding.activated:
-        for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
-            os.environ.pop(name, None)
-    if not inherited:
-        program.own_unix_sockets(binding.listen)
-    loop = Loop()
-    output = Output(loop)
-    _set_up_logging(configured, output)
-    if values["max_memory"] and not _recycle.can_measure():
-        logging.getLogger("waitress.supervisor").warning("max_memory has no effect: this system does not tell a process's memory in /proc")
-    most = max(int(values["workers"]), int(values["max_workers"] or 0)) if values["worker_class"] == "process" else 1
-    board = Board(2 * most + SPARE_SLOTS)
-    handoff = {"program": sys.argv[0], "path": _launch.first_path(), **(extra or {})}
-    launch = _launch.Launch(arguments, list(binding.descriptors), board, handoff, program.spawn_options(), program.environment())
-    upgrade = _upgrade.Upgrade(_upgrade.command_line(), parent, program.start_folder, notify.environment())
-    supervisor = Supervisor(loop, binding, board, launch, output, values, reread, upgrade)
-    service: Service | None = None
-    try:
+    with ExitStack() as ends:
+        inherited, parent = _upgrade.take(os.environ)
+        notify = Notify()
+        pid_file = PidFile(values["pid"]) if values["pid"] else None
+        if pid_file is not None:
+            pid_file.write()
+            ends.callback(pid_file.remove)
+        assert configured["bind"] is not None
+        binding = configured["bind"](dict(os.environ), inherited)
+        if binding.activated:
+            for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
+                os.environ.pop(name, None)
+        for fd in binding.descriptors:
+            os.set_inheritable(fd, False)  # Popen passes them on by number; nothing else should have them
+        if not inherited:
+            program.own_unix_sockets(binding.listen)
+        loop = Loop()
+        ends.callback(loop.close)
+        output = Output(loop)
+        _set_up_logging(configured, output)
+        if values["max_memory"] and not _recycle.can_measure():
+            logging.getLogger("waitress.supervisor").warning("max_memory has no effect: this system has no /proc to read a process's memory from")
+        most = max(int(values["workers"]), int(values["max_workers"] or 0)) if values["worker_class"] == "process" else 1
+        board = Board(2 * most + SPARE_SLOTS)
+        ends.callback(board.close)
+        handoff = {"program": sys.argv[0], "path": _launch.first_path(), **(extra or {})}
+        launch = _launch.Launch(arguments, list(binding.descriptors), board, handoff, program.spawn_options(), program.environment())
+        ends.callback(launch.close)
+        upgrade = _upgrade.Upgrade(_upgrade.command_line(), parent, program.start_folder, notify.environment())
+        supervisor = Supervisor(loop, binding, board, launch, output, values, reread, upgrade)
+        ends.callback(lambda: binding.close(not upgrade.shared))
         service = Service(supervisor, notify, pid_file)
-        return supervisor.run(), supervisor.failure
-    finally:
-        if service is not None:
-            service.close()
-        binding.close(not supervisor.upgrade.shared)
-        launch.close()
-        board.close()
-        loop.close()
+        ends.callback(service.close)
+        code = supervisor.run()
+    if supervisor.ending.at_once:
+        # The true way to die of a signal, so that a shell or another supervisor sees it in the exit status.
+        signal.signal(supervisor.last_signal, signal.SIG_DFL)
+        signal.raise_signal(supervisor.last_signal)
+    return code, supervisor.failure
 
 
 def _set_up_logging(configured: Configured, output: Any) -> None:

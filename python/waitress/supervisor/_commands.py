@@ -40,7 +40,7 @@ class Commands:
 
         values = self._supervisor.values
         kind, workers, threads = values["worker_class"], int(values["workers"]), int(values["threads"])
-        processes = self._supervisor.wanted() if kind == "process" else 1
+        processes = self._supervisor.scale.wanted() if kind == "process" else 1
         workers = processes if kind == "process" else workers
         version = ".".join(map(str, sys.version_info[:3]))
         return (

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 VARIABLE = "WAITRESS_WORKER"
 # Announce descriptors of this process; in a worker they would name other files.
-NOT_INHERITED = (VARIABLE, "WAITRESS_UPGRADE", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
+NOT_INHERITED = (VARIABLE, "WAITRESS_UPGRADE", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 
 
 class Started:
@@ -36,12 +36,12 @@ class Launch:
     def __init__(
         self, arguments: list[str], sockets: list[int], board: Board, extra: dict[str, Any] | None = None, options: dict[str, Any] | None = None,
         environment: dict[str, str] | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._arguments = arguments
         self._sockets = sockets
         self._board = board
         self._extra = extra or {}
-        self.options = options or {}
+        self._options = options or {}
         # Only the workers': the supervisor may be root, and must not take modules from another user's home after an upgrade.
         self._environment = environment or {}
         # A pair per slot, kept for all workers that the slot will have: others may hold the sending end for long.
@@ -70,7 +70,7 @@ class Launch:
             environ[VARIABLE] = json.dumps(handoff)
             popen = subprocess.Popen(
                 [sys.executable, *_flags(), "-m", "waitress", *self._arguments],
-                env=environ, stderr=writing, pass_fds=[*self._sockets, self._board.fd, *wakers, waker, theirs.fileno()], **self.options,
+                env=environ, stderr=writing, pass_fds=[*self._sockets, self._board.fd, *wakers, waker, theirs.fileno()], **self._options,
             )  # fmt: skip
         except BaseException:
             ours.close()

@@ -6,7 +6,7 @@ import logging
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from waitress.supervisor._place import Place
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from waitress.supervisor._worker_process import WorkerProcess
 
 logger = logging.getLogger("waitress.supervisor")
+
+# The sockets and the scoreboard are as they were made.
+FIXED = ("listen", "host", "port", "unix_socket", "worker_class")
 
 
 class Replacing:
@@ -29,10 +32,38 @@ class Replacing:
     def reloading(self) -> bool:
         return self._reloading is not None
 
-    def reload(self, generation: int, reply: Callable[[dict[str, Any]], object], at_once: bool = False) -> None:
-        """Every worker of an earlier generation is replaced; ``reply`` when that is done or given up. ``at_once``: all together."""
-        self._reloading, self._at_once = generation, at_once
+    def reload(
+        self, reread: Callable[[], tuple[Mapping[str, Any], list[str]]], reply: Callable[[dict[str, Any]], object], at_once: bool
+    ) -> None:
+        """Settings are read again, and every worker is replaced; ``reply`` when that is done or given up. ``at_once``: all together."""
+        supervisor = self._supervisor
+        if supervisor.state == "stopping":
+            reply({"ok": False, "error": "The service is being stopped"})
+            return
+        values, faults = reread()
+        if faults:
+            for fault in faults:
+                logger.error("Reload refused, everything stays as it is: %s", fault)
+            reply({"ok": False, "error": "\n".join(faults)})
+            return
+        before, supervisor.values = supervisor.values, values
+        fixed = [name for name in FIXED if values[name] != before[name]]
+        if fixed:
+            logger.warning("Changed, but in force only after a restart: %s", ", ".join(fixed))
+        supervisor.generation += 1
+        logger.info("Reload: generation %d; workers are replaced as new ones are ready", supervisor.generation)
+        supervisor.tell("reloading")
+        self._reloading, self._at_once = supervisor.generation, at_once
         self._replies.append(reply)
+        if supervisor.scale.reread(before) or supervisor.resting:
+            supervisor.resting = False
+            if supervisor.state == "serving":
+                supervisor.scale.fit()
+        for place in supervisor.places:
+            place.not_before = 0.0
+            if place.retry is not None and place.retry.pending:
+                place.retry.cancel()  # what it died of may be gone with the new code
+                supervisor.start_in(place)
         self.next()
 
     def next(self) -> None:

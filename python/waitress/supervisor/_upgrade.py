@@ -58,7 +58,10 @@ class Upgrade:
         except OSError as error:
             logger.error("Upgrade: the new supervisor can't be started: %s", error)
             return
-        logger.info("Upgrade: the new supervisor is process %d. SIGTERM to this one (%d) completes it, SIGTERM to the new one takes it back", self._child.pid, os.getpid())
+        logger.info(
+            "Upgrade: the new supervisor is process %d. SIGTERM to this one (%d) completes it, SIGTERM to the new one takes it back",
+            self._child.pid, os.getpid(),
+        )  # fmt: skip
 
     def reaped(self, pid: int, status: int) -> None:
         if self._child is not None and pid == self._child.pid:

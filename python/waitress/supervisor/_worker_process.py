@@ -38,7 +38,7 @@ class WorkerProcess:
         self.born = loop.now()
         self.failure: str | None = None  # why it could not start, in its own words
         self.asked: str | None = None  # why it wants to be, or is to be, replaced
-        self.busy = 0.0
+        self.busy = 0.0  # share of its threads' time spent inside the app, at the last look
         self.requests = 0
         self.patience: Timer | None = None  # until it is killed
         self.errors = errors
@@ -50,6 +50,7 @@ class WorkerProcess:
         self._unsent = bytearray()
         self._asked: dict[int, tuple[Callable[[Any], object], Timer]] = {}
         self._number = 0
+        self._app_time = 0
         loop.add_reader(self._control.fileno(), self.read)
 
     def __str__(self) -> str:
@@ -58,6 +59,12 @@ class WorkerProcess:
     @property
     def age(self) -> float:
         return self._loop.now() - self.born
+
+    def spent(self, app_time: int, elapsed: float, threads: int) -> float:
+        """Note what the scoreboard says was spent inside the app, in nanoseconds in all; gives ``busy`` of the time since the last note."""
+        before, self._app_time = self._app_time, app_time
+        self.busy = min(1.0, max(0.0, (app_time - before) / 1e9 / (elapsed * threads))) if elapsed > 0 and threads else 0.0
+        return self.busy
 
     def tell(self, command: str, **more: Any) -> bool:
         """False when the worker can't be told: it reads no more, or is gone."""

@@ -5,7 +5,7 @@ using Waitress.Telemetry;
 namespace Waitress.Http;
 
 /// <summary>
-/// The stop, in its order: (1) from now on each answer ends its connection (<see cref="Server.Stop"/>); (2) the listeners hand over what the kernel has accepted
+/// The stop, in its order: (1) from now on each answer ends its connection (<see cref="InFlight.BeginDrain"/>); (2) the listeners hand over what the kernel has accepted
 /// and close; (3) requests in flight end, and open connections have a moment for a request that is on its way
 /// (<see cref="WireGuard"/>); (4) after graceful_timeout what is left is closed. No request that was accepted before the stop is dropped.
 /// </summary>

@@ -27,6 +27,8 @@ internal static class Engine
         Add(engine, "start"u8, new Function("start", 0, _ => Detached(server.Start)).ToPython(type));
         Add(engine, "work"u8, new Function("work", 0, _ => Attached(server.Work)).ToPython(type));
         Add(engine, "stop"u8, new Function("stop", 1, values => Stop(server, PyObjects.IsTrue(values[0]))).ToPython(type));
+        Add(engine, "retire"u8, new Function("retire", 0, _ => Detached(server.Retire)).ToPython(type));
+        Add(engine, "requests"u8, new Function("requests", 0, _ => Orders(log)).ToPython(type));
         Add(engine, "events"u8, new Function("events", 0, _ => Events(log)).ToPython(type));
         Add(engine, "ended"u8, new Function("ended", 0, _ => PyNumbers.From(server.Ended)).ToPython(type));
         Add(engine, "close"u8, new Function("close", 0, _ => Attached(() => Close(server, log))).ToPython(type));
@@ -41,6 +43,19 @@ internal static class Engine
         foreach (var (what, text) in log.Take())
         {
             if (!PySequences.Append(list, PySequences.Triple(PyTexts.FromText(what.Logger), PyNumbers.From(what.Level), PyTexts.FromText(text))))
+                return default;
+        }
+
+        return list.Move();
+    }
+
+    private static PyNew Orders(Mailbox log)
+    {
+        using var list = PySequences.NewList();
+        foreach (var order in log.TakeOrders())
+        {
+            // Every order of today has a name and one argument.
+            if (!PySequences.Append(list, PySequences.Pair(PyValues.ToPython(order[0]), PyValues.ToPython(order[1]))))
                 return default;
         }
 
