@@ -88,7 +88,7 @@ class Replacing:
             logger.error("%s", text)
             self._finish({"ok": False, "error": text, "detail": worker.failure})
             return
-        pause = place.respawn.died()
+        pause = place.respawn.failed()
         place.not_before = self._supervisor.loop.now() + pause
         logger.error("%s was to replace %s and %s; the old one stays, the next try is in %.1f s", worker, place.current, why, pause)
         self._supervisor.loop.call_later(pause, self.next)

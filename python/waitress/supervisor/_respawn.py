@@ -33,13 +33,18 @@ class Respawn:
         """The worker is gone; the seconds to wait before the next one is started."""
         since, self._served_since = self._served_since, None
         if since is None:
-            self._early = max(self._early + 1, AT_ONCE + 1)
-        elif self._clock() - since >= HEALTHY_SECONDS:
-            self._early = 1
-        else:
-            self._early += 1
+            return self.failed()
+        self._early = 1 if self._clock() - since >= HEALTHY_SECONDS else self._early + 1
+        return self._pause()
+
+    def failed(self) -> float:
+        """A worker did not even get ready, be it in place of one that died or of one that still serves; the seconds to wait."""
+        self._early = max(self._early + 1, AT_ONCE + 1)
+        return self._pause()
+
+    def _pause(self) -> float:
         if self._early <= AT_ONCE:
             return 0.0
-        # Half of the jitter to either side: places that failed together do not retry together.
+        # Jitter to either side: places that failed together do not retry together.
         exponent = min(self._early - AT_ONCE - 1, 16)
         return min(LONGEST_PAUSE, FIRST_PAUSE * 2.0**exponent) * (0.8 + 0.4 * self._draw())

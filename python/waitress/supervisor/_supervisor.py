@@ -137,7 +137,7 @@ class Supervisor:
             started = self._launch.start(slot, name, self.generation, recycling.max_requests)
         except OSError as error:
             self.board.end(slot)
-            pause = max(1.0, place.respawn.died())
+            pause = place.respawn.failed()
             logger.error("Worker %s can't be started: %s; the next try is in %.1f s", name, error, pause)
             if incoming:
                 place.not_before = self.loop.now() + pause
