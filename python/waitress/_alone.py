@@ -98,10 +98,11 @@ def _open_as_root(program: Program, configured: Configured) -> tuple[dict[str, A
     """The sockets for the engine, and the addresses of unix sockets that are to be removed at the end."""
     assert configured["bind"] is not None
     binding = configured["bind"](dict(os.environ), [])
-    program.own_unix_sockets(binding.listen)
     # The engine owns what it is handed, so it gets duplicates; then it alone holds the sockets, and closes them when it stops.
     handoff = {"sockets": [os.dup(descriptor) for descriptor in binding.descriptors]}
+    # Files of systemd's sockets stay as systemd made them.
     unix = [] if binding.activated else [(host, path) for host, path in binding.listen if host == "unix"]
+    program.own_unix_sockets(unix)
     if binding.activated:
         for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
             os.environ.pop(name, None)

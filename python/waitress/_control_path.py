@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SUFFIX = ".sock"
+RUN = "/run"  # of the Filesystem Hierarchy Standard; root's only
 # sun_path holds 104 bytes on macOS and the BSDs, 108 on Linux, the NUL included.
 MAX_PATH = 103
 # sys/un.h of macOS: the options of level SOL_LOCAL (0) that Python has no names for.
@@ -30,8 +31,8 @@ def folders() -> list[str]:
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     if os.path.isabs(runtime) and _owner(runtime) == user:  # sudo may leave the variable of somebody else
         found.append(os.path.join(runtime, "waitress"))
-    if user == 0 and os.path.isdir("/run"):
-        found.append("/run/waitress")
+    if user == 0 and os.path.isdir(RUN):
+        found.append(os.path.join(RUN, "waitress"))
     found.append(os.path.join(tempfile.gettempdir(), f"waitress-{user}"))
     return found
 

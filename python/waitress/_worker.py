@@ -169,13 +169,17 @@ def serve(control: Control, app_name: str, call: bool, configured: Configured) -
 
     try:
         app = _app.load(app_name, call)
-    except _app.AppError as error:
+    except (_app.AppError, SystemExit) as error:
+        left = isinstance(error, SystemExit)
         if not configured["values"]["reload"]:
+            if left:
+                raise
             control.failed(str(error))
             return FAILED
         # Whoever develops sees what is wrong where they look, until the next change.
-        control.send("broken", text=str(error))
-        app = _broken.page(str(error))
+        text = f"The app '{app_name}' ended the program while it was imported: {error!r}" if left else str(error)
+        control.send("broken", text=text)
+        app = _broken.page(text)
     runner.set_up_logging(configured)
     try:
         server = Server(app, configured, control)

@@ -26,7 +26,6 @@ class FakeEngine:
         self.started, self.stopped = threading.Event(), threading.Event()
         self.stuck: threading.Event | None = None  # set: workers return only when it is
         self.hold = False  # True: graceful stops take until the ungraceful one
-        self.orders: list[tuple] = []
         self._ended = False
         self._mailbox: list[tuple[str, int, str]] = []
         self.orders: list[tuple] = []
@@ -53,10 +52,6 @@ class FakeEngine:
     def retire(self):
         self.calls.append("retire")
         self.stop(True)
-
-    def requests(self):
-        taken, self.orders = self.orders, []
-        return taken
 
     def tell(self, name, level, message):
         self._mailbox.append((name, level, message))

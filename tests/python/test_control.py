@@ -36,6 +36,10 @@ class ControlCase(unittest.TestCase):
         environ.start()
         self.addCleanup(environ.stop)
         os.environ.pop("WAITRESS_CONTROL_SOCKET", None)
+        # Other servers of this user on this machine are none of ours.
+        for patch in (mock.patch.object(_control_path, "RUN", "/no/such"), mock.patch("tempfile.gettempdir", return_value=self.folder)):
+            patch.start()
+            self.addCleanup(patch.stop)
         self.asked = []
         self.answers = {"status": STATUS, "workers": {"workers": [WORKER]}, "add": {"error": "There are 8 workers already, and max_workers is 8"}}
         self.open = []
@@ -296,12 +300,12 @@ class DefaultPlaceTest(ControlCase):
     def test_folder_open_to_others_is_passed_over(self):
         os.mkdir(os.path.join(self.folder, "waitress"))
         os.chmod(os.path.join(self.folder, "waitress"), 0o755)
-        with mock.patch("tempfile.gettempdir", return_value=self.folder), mock.patch("os.path.isdir", return_value=False):
+        with mock.patch("tempfile.gettempdir", return_value=self.folder):
             self.assertEqual(os.path.dirname(_control_path.default()), os.path.join(self.folder, f"waitress-{os.geteuid()}"))
 
     def test_without_any_place_the_server_goes_on_with_a_warning(self):
         os.environ["XDG_RUNTIME_DIR"] = "/no/such"
-        with mock.patch("tempfile.gettempdir", return_value="/no/such"), mock.patch("os.path.isdir", return_value=False), \
+        with mock.patch("tempfile.gettempdir", return_value="/no/such"), \
                 self.assertLogs("waitress.supervisor", "WARNING") as logs:
             control = Control(self.loop(), self.command, None)
         self.assertIsNone(control.path)

@@ -91,6 +91,8 @@ class ServerTest(unittest.TestCase):
     def test_stuck_workers_are_named_and_do_not_keep_run(self):
         release = threading.Event()
         self.native.prepare = lambda engine: setattr(engine, "stuck", release)
+        # Or the next test may still see them.
+        self.addCleanup(lambda: [worker.join(10) for worker in self.native.engines[0].worker_threads])
         self.addCleanup(release.set)
         server = create_server(app)
         old, server_module.JOIN_SECONDS = server_module.JOIN_SECONDS, 0.05

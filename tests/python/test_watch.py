@@ -2,13 +2,14 @@ import os
 import sys
 import tempfile
 import time
+import types
 import unittest
 from unittest import mock
 
 if os.name == "nt":
     raise unittest.SkipTest("there is no supervisor on Windows")
 
-from waitress.supervisor import _watch
+from waitress.supervisor import _file_events, _watch
 from waitress.supervisor._file_events import Unavailable
 from waitress.supervisor._loop import Loop
 from waitress.supervisor._watch import Watch
@@ -228,6 +229,68 @@ class InotifyLimitTest(WatchCase):
             self.write("app.py", text="x = 4444\n")
             self.expect("app.py")
         self.assertEqual(len(logs.output), 1)
+
+
+class FakeKqueue:
+    """The kernel's part of kqueue(2) as far as Kqueue uses it; only the calls and what they return, no files."""
+
+    KQ_NOTE_WRITE, KQ_NOTE_EXTEND, KQ_NOTE_ATTRIB, KQ_NOTE_DELETE, KQ_NOTE_RENAME = 1, 2, 4, 8, 16
+    KQ_EV_ADD, KQ_EV_CLEAR, KQ_FILTER_VNODE = 1, 2, -4
+
+    def __init__(self):
+        self.registered, self.pending = {}, []
+
+    def kqueue(self):
+        return self
+
+    def kevent(self, fd, filter, flags, fflags):
+        return types.SimpleNamespace(ident=fd, filter=filter, flags=flags, fflags=fflags)
+
+    def control(self, changes, most, *timeout):
+        for change in changes:
+            self.registered[change.ident] = change
+        taken, self.pending = self.pending[:most], self.pending[most:]
+        return taken
+
+    def close(self):
+        pass
+
+
+class KqueueTest(WatchCase):
+    """Against a stand-in: the real one is on macOS and the BSDs only."""
+
+    def setUp(self):
+        super().setUp()
+        self.kernel = FakeKqueue()
+        for name in dir(FakeKqueue):
+            if name.startswith(("KQ_", "kqueue", "kevent")):
+                patch = mock.patch.object(_file_events.select, name, getattr(self.kernel, name), create=True)
+                patch.start()
+                self.addCleanup(patch.stop)
+        self.events = _file_events.Kqueue()
+        self.addCleanup(self.events.close)
+
+    def happen(self, path, what):
+        self.kernel.pending.append(types.SimpleNamespace(ident=self.events._open[path], fflags=what))
+
+    def test_files_and_folders_are_told_and_one_that_went_is_taken_up_again(self):
+        module = self.write("app.py")
+        for _ in range(2):
+            self.events.follow([self.folder], [module, self.path("none.py")])
+        self.assertEqual(len(self.kernel.registered), 2)
+        self.assertTrue(all(event.fflags == 31 for event in self.kernel.registered.values()))
+        self.happen(module, FakeKqueue.KQ_NOTE_WRITE)
+        self.happen(self.folder, FakeKqueue.KQ_NOTE_WRITE)
+        self.assertEqual(self.events.read(), [(self.folder, "app.py"), (self.folder, "")])
+        self.happen(module, FakeKqueue.KQ_NOTE_RENAME)
+        self.events.read()
+        self.assertNotIn(module, self.events._open)
+        self.events.follow([self.folder], [module])
+        self.assertIn(module, self.events._open)
+
+    def test_more_than_the_bound_is_unavailable(self):
+        with mock.patch.object(_file_events, "MAX_KQUEUE", 1), self.assertRaisesRegex(Unavailable, "more than 1 files"):
+            self.events.follow([self.folder], [self.write("app.py")])
 
 
 if __name__ == "__main__":

@@ -33,8 +33,8 @@ def run(
 ) -> tuple[int, str | None]:  # fmt: skip
     """Serve until stopped. The exit code, and what to say when there was no service (3: the app can't be imported).
 
-    ``arguments`` is the program's command line, for the workers; ``program`` says as whom they run; ``extra`` are further keys of their handoff. OSError with one line
-    when an address, the control socket or the pid file can't be had. Python's logging is set up here, since no app can have done it.
+    ``arguments`` is the program's command line, for the workers; ``program`` says as whom they run; ``extra`` are further keys of
+    their handoff. OSError with one line when an address, the control socket or the pid file can't be had. Python's logging is set up here, since no app can have done it.
     """
     from waitress._notify import Notify
     from waitress._pid_file import PidFile
@@ -60,7 +60,7 @@ def run(
                 os.environ.pop(name, None)
         for fd in binding.descriptors:
             os.set_inheritable(fd, False)  # Popen passes them on by number; nothing else should have them
-        if not inherited:
+        if not inherited and not binding.activated:
             program.own_unix_sockets(binding.listen)
         loop = Loop()
         ends.callback(loop.close)

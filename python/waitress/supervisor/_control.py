@@ -1,8 +1,9 @@
 """The control socket: what waitress-ctl says to the supervisor.
 
 Receives connections of the owner only (folder, file mode, and on Linux the peer's user), and from each one JSON object per line,
-``{"command": NAME, ...arguments}``; each is answered by one line, the result as an object, or ``{"error": TEXT}``, before the next is read. Everything is bounded: clients, lines, times. All of it runs in the loop's thread and never waits:
-a client that stalls is dropped.
+``{"command": NAME, ...arguments}``; each is answered by one line, the result as an object, or ``{"error": TEXT}``, before the
+next is read. Everything is bounded: clients, lines, times. All of it runs in the loop's thread and never waits: a client that
+stalls is dropped.
 """
 from __future__ import annotations
 

@@ -93,14 +93,17 @@ class Kqueue:
     """Files and folders, each by a descriptor that is open as long as it is watched."""
 
     def __init__(self) -> None:
-        self._queue: Any = select.kqueue()  # type: ignore[attr-defined,unused-ignore]
+        self._queue: Any = getattr(select, "kqueue")()
         self._open: dict[str, int] = {}
 
     def fileno(self) -> int:
         return int(self._queue.fileno())
 
     def follow(self, folders: Iterable[str], files: Iterable[str]) -> None:
-        flags = select.KQ_NOTE_WRITE | select.KQ_NOTE_EXTEND | select.KQ_NOTE_ATTRIB | select.KQ_NOTE_DELETE | select.KQ_NOTE_RENAME  # type: ignore[attr-defined,unused-ignore]
+        # By getattr: type checkers know these names only for the systems that have them.
+        flags = 0
+        for name in ("WRITE", "EXTEND", "ATTRIB", "DELETE", "RENAME"):
+            flags |= getattr(select, f"KQ_NOTE_{name}")
         for path in (*folders, *files):
             if path in self._open:
                 continue
@@ -112,10 +115,12 @@ class Kqueue:
             except OSError:
                 continue
             self._open[path] = fd
-            self._queue.control([select.kevent(fd, select.KQ_FILTER_VNODE, select.KQ_EV_ADD | select.KQ_EV_CLEAR, flags)], 0)  # type: ignore[attr-defined,unused-ignore]
+            how = getattr(select, "KQ_EV_ADD") | getattr(select, "KQ_EV_CLEAR")
+            self._queue.control([getattr(select, "kevent")(fd, getattr(select, "KQ_FILTER_VNODE"), how, flags)], 0)
 
     def read(self) -> list[tuple[str, str]]:
         found = []
+        gone = getattr(select, "KQ_NOTE_DELETE") | getattr(select, "KQ_NOTE_RENAME")
         paths = {fd: path for path, fd in self._open.items()}
         while True:
             events = self._queue.control([], 64, 0)
@@ -125,7 +130,7 @@ class Kqueue:
                 path = paths.get(event.ident)
                 if path is None:
                     continue
-                if event.fflags & (select.KQ_NOTE_DELETE | select.KQ_NOTE_RENAME):  # type: ignore[attr-defined,unused-ignore]
+                if event.fflags & gone:
                     fd = self._open.pop(path, None)
                     if fd is not None:
                         os.close(fd)

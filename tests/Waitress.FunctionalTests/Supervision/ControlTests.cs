@@ -46,7 +46,6 @@ public sealed class ControlTests
     {
         using var folder = new TemporaryFolder();
         var environment = new Dictionary<string, string> { ["XDG_RUNTIME_DIR"] = folder.Path, ["TMPDIR"] = folder.Path };
-        var none = await CtlAsync(environment, "status");
         await using var first = await StartAsync(environment);
         var found = await CtlAsync(environment, "status", "--json");
         Assert.True(found.Code == 0, found.ErrorText);
@@ -60,9 +59,6 @@ public sealed class ControlTests
         {
             Assert.Contains($"{server.Process.Id}.sock  http://127.0.0.1:{server.Port}", several.ErrorText, StringComparison.Ordinal);
         }
-
-        // A supervisor of root in /run may belong to somebody else on this machine.
-        Assert.Contains(none.Code, new[] { 0, 1, 2 });
     }
 
     [Fact]
@@ -93,6 +89,15 @@ public sealed class ControlTests
         await WorkersAsync(socket, 2);
     }
 
+    // Another test's server, or another program's, may be in root's folder in /run.
+    private const string OnlyFirstFolder = """
+        import sys
+        from waitress import _control_path, ctl
+        folders = _control_path.folders
+        _control_path.folders = lambda: folders()[:1]
+        sys.exit(ctl.main())
+        """;
+
     private static Task<PythonServer> StartAsync(string option) =>
         PythonServer.StartAsync("suite:app", ["--worker-class=process", "--workers=2", option]);
 
@@ -102,7 +107,7 @@ public sealed class ControlTests
     private static Task<PythonProcess.Ended> CtlAsync(params string[] arguments) => PythonProcess.RunAsync(["-m", "waitress.ctl", .. arguments]);
 
     private static Task<PythonProcess.Ended> CtlAsync(IReadOnlyDictionary<string, string> environment, params string[] arguments) =>
-        PythonProcess.RunAsync(["-m", "waitress.ctl", .. arguments], environment: environment);
+        PythonProcess.RunAsync(["-c", OnlyFirstFolder, .. arguments], environment: environment);
 
     private static async Task<PythonProcess.Ended> GoodAsync(string socket, string command)
     {

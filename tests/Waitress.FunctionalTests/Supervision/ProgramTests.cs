@@ -89,14 +89,23 @@ public sealed class ProgramTests
     public async Task Faults_OfTheProgram_AreToldTogetherWithCodeTwo(string kind)
     {
         var ended = await PythonProcess.RunAsync(
-            ["-m", "waitress", "--listen=127.0.0.1:0", kind, "--chdir=/no/such", "--user=nobody-at-all", "--group=no-group", "--daemon", "hello:app"]);
+            ["-m", "waitress", "--listen=127.0.0.1:0", kind, "--chdir=/no/such", "--user=nobody-at-all", "--group=no-group", "hello:app"]);
         Assert.Equal(2, ended.Code);
-        foreach (var part in new[] { "/no/such is not a folder", "there is no user 'nobody-at-all'", "there is no group 'no-group'", "docs/deployment.md" })
+        foreach (var part in new[] { "/no/such is not a folder", "there is no user 'nobody-at-all'", "there is no group 'no-group'" })
         {
             Assert.Contains(part, ended.ErrorText, StringComparison.Ordinal);
         }
 
         Assert.DoesNotContain("Serving on", ended.ErrorText, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Daemon_Asked_IsRefusedWithTheAdvice()
+    {
+        var ended = await PythonProcess.RunAsync(["-m", "waitress", "--daemon", "hello:app"]);
+        Assert.Equal(2, ended.Code);
+        Assert.Contains("docs/deployment.md", ended.ErrorText, StringComparison.Ordinal);
+        Assert.True(File.Exists(Path.Combine(Pythons.Repository, "docs", "deployment.md")));
     }
 
     /// <summary>As root the change is real, and the app and its unix socket are nobody's; as anybody else it must be refused.</summary>

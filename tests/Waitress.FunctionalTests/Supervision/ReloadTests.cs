@@ -39,13 +39,15 @@ public sealed class ReloadTests
         Assert.Equal(0, await server.StopAsync());
     }
 
-    [Fact]
-    public async Task Module_BrokenFromTheStart_IsShownAndMended()
+    [Theory]
+    [InlineData("raise RuntimeError('not yet')", "not yet")]
+    [InlineData("raise SystemExit('no settings')", "no settings")]
+    public async Task Module_BrokenFromTheStart_IsShownAndMended(string code, string shown)
     {
         using var folder = new TemporaryFolder();
-        folder.Write("page.py", "raise RuntimeError('not yet')\n");
+        folder.Write("page.py", code + "\n");
         await using var server = await StartAsync(folder);
-        await Until(server, 500, "not yet");
+        await Until(server, 500, shown);
         folder.Write("page.py", App("now"));
         await Until(server, 200, "now");
     }
