@@ -33,6 +33,8 @@ class Configured(TypedDict):
     errors: list[str]
     warnings: list[str]
     report: str
+    # Effective values by setting name, and "supervised"; empty where there are errors.
+    values: dict[str, Any]
     open: Callable[[WSGIApplication, int, Mapping[str, str]], Engine] | None
 
 build: str

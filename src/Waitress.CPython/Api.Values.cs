@@ -25,4 +25,5 @@ internal static unsafe partial class Api
     public static readonly delegate* unmanaged[Cdecl]<PyRef, long> PyLong_AsLongLong = (delegate* unmanaged[Cdecl]<PyRef, long>)Export();
     public static readonly delegate* unmanaged[Cdecl]<int, PyNew> PyBool_FromLong = (delegate* unmanaged[Cdecl]<int, PyNew>)Export();
     public static readonly delegate* unmanaged[Cdecl]<PyRef, double> PyFloat_AsDouble = (delegate* unmanaged[Cdecl]<PyRef, double>)Export();
+    public static readonly delegate* unmanaged[Cdecl]<double, PyNew> PyFloat_FromDouble = (delegate* unmanaged[Cdecl]<double, PyNew>)Export();
 }

@@ -7,6 +7,8 @@ internal static unsafe class PyNumbers
 
     public static PyNew From(bool value) => Api.PyBool_FromLong(value ? 1 : 0);
 
+    public static PyNew From(double value) => Api.PyFloat_FromDouble(value);
+
     /// <summary>The value, or -1 with an error set when it does not fit: check <see cref="PythonError.IsSet"/> on -1.</summary>
     public static long ToInt64(PyRef value) => Api.PyLong_AsLongLong(value);
 

@@ -41,7 +41,8 @@ internal static partial class CommandLine
     }
 
     private static string Synopsis(SettingRow row)
-        => row.Kind.IsFlag ? $"--[no-]{row.Option[2..]}" : $"{row.Option}={row.Kind.Placeholder}";
+        => (row.ShortOption is { } letter ? letter + ", " : "")
+            + (row.Kind.IsFlag ? $"--[no-]{row.Option[2..]}" : $"{row.Option}={row.Kind.Placeholder}");
 
     private static string DefaultOf(SettingRow row)
         => row.Unit.Length > 0 && row.DefaultText is null ? $"(default: {row.ShownDefault} {row.DefaultUnit})" : $"(default: {row.ShownDefault})";

@@ -27,7 +27,7 @@ internal static partial class CommandLine
     public static CommandLineResult Parse(IReadOnlyList<string> arguments)
     {
         var errors = new List<string>();
-        var valued = OptionSpelling.All.Where(spelling => !spelling.Negated && spelling.Shape != OptionShape.Bare)
+        var valued = OptionSpelling.All.Where(spelling => spelling.Text == spelling.Option && spelling.Shape != OptionShape.Bare)
             .ToDictionary(spelling => spelling.Option, spelling => new Option<string[]>(spelling.Option) { Arity = ArgumentArity.OneOrMore });
         var bare = OptionSpelling.All.Where(spelling => spelling.Shape == OptionShape.Bare)
             .ToDictionary(spelling => spelling.Option, spelling => new Option<bool>(spelling.Option) { Arity = ArgumentArity.Zero });
@@ -48,8 +48,8 @@ internal static partial class CommandLine
         var values = new Dictionary<string, object?>(StringComparer.Ordinal);
         foreach (var row in SettingsTable.Rows.Where(row => !row.ServeOnly))
         {
-            // As Waitress: listen adds up, of all others the last one counts.
-            if (Given(row.Option) is { Length: > 0 } given) values[row.Name] = row.Name == "listen" ? string.Join(' ', given) : given[^1];
+            // As Waitress: listen adds up, of others the last one counts.
+            if (Given(row.Option) is { Length: > 0 } given) values[row.Name] = row.Repeats && given.Length > 1 ? given : given[^1];
         }
         var app = App([.. placed, .. Given("--app")], Is("--help") || Is("--version") || Is("--check-config"), errors);
         return new CommandLineResult(app, Is("--call"), Is("--help"), Is("--version"), Given("--config").LastOrDefault(), Is("--check-config"), values, errors);

@@ -29,11 +29,13 @@ internal sealed record OptionSpelling(string Text, string Option, OptionShape Sh
         new("--config", "--config", OptionShape.Valued),
         .. SettingsTable.Rows.Where(row => !row.ServeOnly)
             .Select(row => new OptionSpelling(row.Option, row.Option, row.Kind.IsFlag ? OptionShape.Flag : OptionShape.Valued)),
+        .. SettingsTable.Rows.Where(row => row.ShortOption is not null)
+            .Select(row => new OptionSpelling(row.ShortOption!, row.Option, OptionShape.Valued)),
         .. SettingsTable.Rows.Where(row => row.Kind.IsFlag)
             .Select(row => new OptionSpelling($"--no-{row.Option[2..]}", row.Option, OptionShape.Flag)),
     ];
 
-    public bool Negated => Text != Option;
+    public bool Negated => Text.StartsWith("--no-", StringComparison.Ordinal) && Text != Option;
 
     /// <summary>
     /// Writes every option out in full: abbreviations, --no-x as --x=false and a bare --x as --x=true, so that the order
@@ -59,6 +61,12 @@ internal sealed record OptionSpelling(string Text, string Option, OptionShape Sh
             if (!argument.StartsWith('-') || argument == "-")
             {
                 names.Add(argument);
+                continue;
+            }
+            // -w4 is -w 4, as for getopt.
+            if (argument.Length > 2 && argument[1] != '-' && argument[2] != '=' && All.FirstOrDefault(known => known.Text == argument[..2]) is { } letter)
+            {
+                expanded.Add($"{letter.Option}={argument[2..]}");
                 continue;
             }
             var equals = argument.IndexOf('=', StringComparison.Ordinal);

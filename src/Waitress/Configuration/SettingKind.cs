@@ -10,7 +10,7 @@ namespace Waitress.Configuration;
 /// <param name="Placeholder">Stands for the value in help.</param>
 /// <param name="Allowed">What is allowed, to follow the words "allowed is".</param>
 /// <param name="Convert">Reads a raw value.</param>
-internal sealed record SettingKind(string Placeholder, string Allowed, SettingKind.Cast Convert)
+internal sealed partial record SettingKind(string Placeholder, string Allowed, SettingKind.Cast Convert)
 {
     /// <summary>Casts a raw value; returns null, or the part of what was given that is not allowed, fit to be shown.</summary>
     public delegate string? Cast(object? given, out object? value);

@@ -5,6 +5,8 @@ internal enum SettingGroup
 {
     Listening,
     Workers,
+    Supervision,
+    Program,
     App,
     Proxies,
     Limits,
@@ -44,6 +46,12 @@ internal sealed record SettingRow(string Name, SettingGroup Group, SettingKind K
 
     /// <summary>A name from outside that platforms set for every server; weaker than the option's own name.</summary>
     public string? PlatformName { get; init; }
+
+    /// <summary>The one-letter option that Gunicorn has for it, with its hyphen.</summary>
+    public string? ShortOption { get; init; }
+
+    /// <summary>Whether it adds up when the command line repeats it; of other repeated options the last one counts.</summary>
+    public bool Repeats { get; init; }
 
     public string Option => "--" + Name.Replace('_', '-');
     public string EnvironmentName => "WAITRESS_" + Name.ToUpperInvariant();

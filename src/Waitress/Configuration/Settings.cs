@@ -7,6 +7,9 @@ namespace Waitress.Configuration;
 /// </summary>
 internal sealed record Settings
 {
+    /// <summary>The names of the worker classes.</summary>
+    public const string Thread = "thread", Process = "process", Interpreter = "interpreter";
+
     // Where it listens. Host and port are already folded into Listen; exactly one of the three is in force:
     // Sockets when not empty, else UnixSocket when not null, else Listen.
     /// <summary>Each the written form of a <see cref="ListenAddress"/>: a port is always there.</summary>
@@ -26,11 +29,26 @@ internal sealed record Settings
     public int ConnectionLimit { get; init; } = 10_000;
 
     // Who runs the app.
+    /// <summary>As stated; 0 (<see cref="SettingKind.Auto"/>) for as many as processors.</summary>
     public int? Workers { get; init; }
     public int? Threads { get; init; }
-    /// <summary>Requests served at once: workers times threads, 4 when neither is stated, as in Waitress.</summary>
-    public int Concurrency => (Workers ?? (Threads is null ? 4 : 1)) * (Threads ?? 1);
+    public string WorkerClass { get; init; } = Thread;
+    public int? MaxThreads { get; init; }
     public bool Asynchronous { get; init; } = true;
+    /// <summary>Seconds that the app may take for a request; 0: no limit.</summary>
+    public double RequestTimeout { get; init; }
+    /// <summary>Seconds that a request may wait for a thread; 0: no limit.</summary>
+    public double QueueTimeout { get; init; }
+    public int? BacklogLimit { get; init; }
+    /// <summary>Whether a supervisor process runs the workers.</summary>
+    public bool Supervised { get; init; }
+
+    /// <summary>Workers in force; .NET counts the processors that affinity and the container's limit leave (4 when nothing is stated, as in Waitress).</summary>
+    public int WorkerCount => Workers is (int)SettingKind.Auto ? Environment.ProcessorCount : Workers ?? (Threads is null ? 4 : 1);
+    /// <summary>Threads of one worker.</summary>
+    public int ThreadsOfWorker => Threads ?? 1;
+    /// <summary>Requests that one process serves at once: of class process each worker is one, otherwise it holds them all.</summary>
+    public int Concurrency => WorkerClass == Process ? ThreadsOfWorker : WorkerCount * ThreadsOfWorker;
 
     // What the app is told.
     public string UrlScheme { get; init; } = "http";

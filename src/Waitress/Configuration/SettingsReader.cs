@@ -24,7 +24,19 @@ internal static class SettingsReader
         // 3. What is left goes into the record.
         var settings = draft.Errors.Count > 0 ? null
             : draft.Stated.Values.Aggregate(new Settings { ListenStated = SaysWhere(draft) }, (sum, stated) => stated.Row.Apply(sum, stated.Value));
-        return new SettingsOutcome(settings, draft.Errors, draft.Warnings, SettingsReport.Write(draft));
+        if (settings is { WorkerClass: Settings.Process }) settings = settings with { Supervised = true };
+        return new SettingsOutcome(settings, draft.Errors, draft.Warnings, SettingsReport.Write(draft), Values(settings, draft));
+    }
+
+    private static Dictionary<string, object?> Values(Settings? settings, SettingsDraft draft)
+    {
+        if (settings is null) return [];
+        var values = SettingsTable.Rows.ToDictionary(
+            row => row.Name, row => draft.Stated.TryGetValue(row.Name, out var stated) ? stated.Value : row.Default, StringComparer.Ordinal);
+        values["workers"] = (long)settings.WorkerCount;
+        values["threads"] = (long)settings.ThreadsOfWorker;
+        values["supervised"] = settings.Supervised;
+        return values;
     }
 
     private static bool SaysWhere(SettingsDraft draft) =>

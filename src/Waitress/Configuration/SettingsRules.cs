@@ -22,6 +22,7 @@ internal static class SettingsRules
         JudgeFamilies(draft);
         JudgeProxies(draft);
         JudgeThreads(draft);
+        JudgeSupervision(draft);
         Remark(draft);
     }
 
@@ -92,6 +93,23 @@ internal static class SettingsRules
     {
         if (draft.Value<long?>("workers") is { } workers && draft.Value<long?>("threads") is { } threads && workers * threads > MostThreads)
             draft.Errors.Add($"{Told(draft, "workers")}, {Told(draft, "threads")}: {workers} workers with {threads} threads each are {workers * threads} threads; allowed are {MostThreads}");
+    }
+
+    private static void JudgeSupervision(SettingsDraft draft)
+    {
+        if (draft.Value<bool?>("daemon") is true)
+            draft.Errors.Add($"{Told(draft, "daemon")}: refused; let systemd (Type=notify), or another service of the system, start the server and watch it: docs/deployment.md");
+        var process = draft.Value<string>("worker_class") == Settings.Process;
+        foreach (var name in (string[])["min_workers", "max_workers"])
+        {
+            if (draft.Value<long?>(name) is not null && !process)
+                draft.Errors.Add($"{Told(draft, name)}: needs worker_class process, whose workers can be added and taken away");
+        }
+        var most = draft.Value<long?>("max_workers");
+        if (draft.Value<long?>("min_workers") > (most ?? long.MaxValue))
+            draft.Errors.Add($"{Told(draft, "min_workers")}, {Told(draft, "max_workers")}: the least is more than the most");
+        if (draft.Value<long?>("max_threads") is { } threads && threads < (draft.Value<long?>("threads") ?? 1))
+            draft.Errors.Add($"{Told(draft, "max_threads")}, {Told(draft, "threads")}: the most is less than the threads at start");
     }
 
     private static void Remark(SettingsDraft draft)

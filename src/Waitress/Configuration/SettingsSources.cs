@@ -28,7 +28,12 @@ internal sealed record SettingsSources
 /// <param name="Errors">Everything that is wrong in any source, a line each.</param>
 /// <param name="Warnings">What works but was hardly meant, a line each.</param>
 /// <param name="Report">Every setting, its value and where it came from: the text of --check-config.</param>
-internal sealed record SettingsOutcome(Settings? Settings, IReadOnlyList<string> Errors, IReadOnlyList<string> Warnings, string Report);
+/// <param name="Values">
+/// Every setting's effective value by name, for the Python package; null where none is stated. <c>workers</c> and <c>threads</c> are
+/// numbers in force, and <c>supervised</c> tells whether a supervisor is needed. Empty when there are errors.
+/// </param>
+internal sealed record SettingsOutcome(
+    Settings? Settings, IReadOnlyList<string> Errors, IReadOnlyList<string> Warnings, string Report, IReadOnlyDictionary<string, object?> Values);
 
 /// <summary>One place a value can come from.</summary>
 /// <param name="Strength">The higher wins; equal ones conflict where options exclude each other.</param>

@@ -12,7 +12,7 @@ namespace Waitress.Configuration;
 /// sets the property; 3. where it works together with others, a rule in <c>SettingsRules</c>; 4. run the tests once with
 /// WAITRESS_UPDATE_DOCS=1 to rewrite docs/settings.md. The tests compare the table with each place it is used.
 /// </remarks>
-internal static class SettingsTable
+internal static partial class SettingsTable
 {
     private const string AsWaitress = "Waitress";
 
@@ -37,7 +37,7 @@ internal static class SettingsTable
         },
         new("listen", SettingGroup.Listening, Addresses, new ValueList<string>([$"{ListenAddress.AnyIPv4}:{ListenAddress.DefaultPort}"]))
         {
-            Origin = AsWaitress, Apply = (s, v) => s with { Listen = Strings(v) },
+            Repeats = true, Origin = AsWaitress, Apply = (s, v) => s with { Listen = Strings(v) },
             Help = "Addresses to listen on, each HOST, HOST:PORT, [IPV6], [IPV6]:PORT or * (all interfaces); without a port it is 8080. A name of a service such as http stands for its port. On the command line it may be repeated.",
             Difference = "Names of services are looked up in /etc/services alone, when listening starts.",
         },
@@ -80,26 +80,9 @@ internal static class SettingsTable
             Difference = "The default was 100, and the server's own descriptors counted.",
         },
 
-        new("workers", SettingGroup.Workers, WholeOrNone(1, SettingsRules.MostThreads), null)
-        {
-            Origin = "Waitress's four threads", Apply = (s, v) => s with { Workers = (int?)(long?)v }, Unit = "workers",
-            DefaultText = "4, or 1 when --threads is given", PlatformName = "WEB_CONCURRENCY",
-            Help = "How many workers run the app.",
-            Difference = "New.",
-        },
-        new("threads", SettingGroup.Workers, WholeOrNone(1, SettingsRules.MostThreads), null)
-        {
-            Origin = "Waitress's four threads", Apply = (s, v) => s with { Threads = (int?)(long?)v }, Unit = "threads",
-            DefaultText = "1 per worker",
-            Help = "Threads of each worker. The app serves workers times threads requests at once; --threads alone means what it means in Waitress.",
-            Difference = "The default was 4 threads; here it is 4 workers with one thread each. 0 is refused; in Waitress it served nothing.",
-        },
-        new("asynchronous", SettingGroup.Workers, Flag, true)
-        {
-            Origin = "Waitress's way, which has no switch", Apply = (s, v) => s with { Asynchronous = (bool)v! },
-            Help = "Receive request bodies and send responses outside the worker, so that slow clients never hold one. When false, the app gets a request as soon as its headers are in, reads the body as it arrives and writes straight to the client.",
-            Difference = "New.",
-        },
+        .. WorkerRows,
+        .. SupervisionRows,
+        .. ProgramRows,
 
         new("url_scheme", App, Text, "http")
         {
@@ -246,6 +229,8 @@ internal static class SettingsTable
     {
         SettingGroup.Listening => "Where it listens",
         SettingGroup.Workers => "Who runs the app",
+        Supervision => "Who watches the workers",
+        Program => "The program itself",
         App => "What the app is told",
         Proxies => "Proxies in front",
         Limits => "Limits",

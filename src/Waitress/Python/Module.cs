@@ -82,6 +82,7 @@ internal static class Module
             ["errors"] = outcome.Errors,
             ["warnings"] = outcome.Warnings,
             ["report"] = outcome.Report,
+            ["values"] = outcome.Values,
             ["open"] = null,
         });
         if (answer.IsNull)

@@ -77,6 +77,7 @@ internal static class PyValues
         bool flag => PyNumbers.From(flag),
         int number => PyNumbers.From(number),
         long number => PyNumbers.From(number),
+        double number => PyNumbers.From(number),
         string text => PyTexts.FromText(text),
         IReadOnlyDictionary<string, object?> dictionary => FromDictionary(dictionary),
         IEnumerable items => FromList(items.Cast<object?>()),

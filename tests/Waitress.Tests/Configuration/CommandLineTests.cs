@@ -91,7 +91,7 @@ public class CommandLineTests
     public void Parse_Repeats_AddUpForListenAndElseTheLastCounts()
     {
         var result = Good("--listen=*:1", "--threads=1", "--ipv4", "--listen", "*:2", "--threads=2", "--no-ipv4", "--call", "--call", "a:b");
-        Assert.Equal("*:1 *:2", result.Values["listen"]);
+        Assert.Equal(["*:1", "*:2"], Assert.IsType<string[]>(result.Values["listen"]));
         Assert.Equal("2", result.Values["threads"]);
         Assert.Equal("false", result.Values["ipv4"]);
         Assert.Equal("true", Good("--no-ipv4", "--ipv4", "a:b").Values["ipv4"]);

@@ -14,6 +14,8 @@ internal static class Given
     public static SettingsOutcome Keyword(string name, object? value)
         => SettingsReader.Read(new SettingsSources { Keywords = Values((name, value)) });
 
+    public static SettingsOutcome Keywords(params (string Name, object? Value)[] pairs) => SettingsReader.Read(new() { Keywords = Values(pairs) });
+
     public static Settings Good(SettingsOutcome outcome)
     {
         Assert.Empty(outcome.Errors);
@@ -45,11 +47,12 @@ public class SettingsReaderTests
         "trusted_proxy" => "10.0.0.1",
         "trusted_proxy_headers" => "x-forwarded-for",
         _ when row.Kind.IsFlag => row.Default is true ? "false" : "true",
-        _ when row.Default is long or null => "7",
+        "worker_class" => "process",
+        _ when row.Default is long or double or null => "7",
         _ => "sample",
     };
 
-    public static TheoryData<string> TextRows => [.. SettingsTable.Rows.Where(row => !row.ServeOnly).Select(row => row.Name)];
+    public static TheoryData<string> TextRows => [.. SettingsTable.Rows.Where(row => !row.ServeOnly && row.Name != "daemon").Select(row => row.Name)]; // daemon is always refused
 
     [Fact]
     public void Read_NothingStated_GivesTheDefaults()
@@ -65,9 +68,10 @@ public class SettingsReaderTests
     public void Read_EveryRow_IsReachableFromEverySource(string name)
     {
         var row = SettingsTable.Row(name);
-        var needs = name.StartsWith("trusted_proxy_", StringComparison.Ordinal) ? "localhost" : null;
+        var (need, value) = name.StartsWith("trusted_proxy_", StringComparison.Ordinal) ? ("trusted_proxy", "localhost")
+            : name is "min_workers" or "max_workers" ? ("worker_class", "process") : (null, null);
         var values = Given.Values((name, Sample(row)));
-        if (needs is not null) values["trusted_proxy"] = needs;
+        if (need is not null) values[need] = value;
         var environment = values.ToDictionary(pair => SettingsTable.Row(pair.Key).EnvironmentName, pair => (string)pair.Value!);
         var arguments = values.Select(pair => $"{SettingsTable.Row(pair.Key).Option}={pair.Value}");
         var parsed = CommandLine.Parse([.. arguments, "app:app"]);
@@ -87,8 +91,10 @@ public class SettingsReaderTests
         {
             var outcome = SettingsReader.Read(sources);
             var settings = Given.Good(outcome);
-            if (row.Group != SettingGroup.NoEffect) Assert.NotEqual(new Settings(), settings);
+            if (row.Group is not (SettingGroup.NoEffect or SettingGroup.Supervision or SettingGroup.Program)) Assert.NotEqual(new Settings(), settings);
             Assert.Equal(first ??= settings, settings);
+            Assert.Null(row.Kind.Convert(Sample(row), out var cast));
+            Assert.Equal(cast, outcome.Values[name]);
             Assert.StartsWith($"{name} {Sample(row)} {label}", Given.Line(outcome, name), StringComparison.Ordinal);
         }
     }

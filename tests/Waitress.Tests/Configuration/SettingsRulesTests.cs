@@ -4,7 +4,7 @@ namespace Waitress.Tests.Configuration;
 
 public class SettingsRulesTests
 {
-    private static SettingsOutcome Keywords(params (string Name, object? Value)[] pairs) => SettingsReader.Read(new() { Keywords = Given.Values(pairs) });
+    private static SettingsOutcome Keywords(params (string Name, object? Value)[] pairs) => Given.Keywords(pairs);
 
     [Theory]
     [InlineData("host", "127.0.0.1", "listen", "*:80")]

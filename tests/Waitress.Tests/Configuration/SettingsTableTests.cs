@@ -14,7 +14,12 @@ public class SettingsTableTests
         "unix_socket_perms", "sockets", "channel_request_lookahead", "server_name", "asyncore_loop_timeout", "asyncore_use_poll",
     ];
 
-    private static readonly string[] OwnNames = ["workers", "asynchronous", "graceful_timeout"];
+    private static readonly string[] OwnNames =
+    [
+        "workers", "asynchronous", "graceful_timeout", "worker_class", "max_threads", "request_timeout", "queue_timeout", "backlog_limit",
+        "supervise", "min_workers", "max_workers", "worker_timeout", "max_requests", "max_requests_jitter", "max_lifetime", "max_memory",
+        "reload", "reload_extra", "control_socket", "pid", "user", "group", "umask", "chdir", "pythonpath", "daemon",
+    ];
 
     [Fact]
     public void Rows_ComparedWithWaitress_HoldEveryOptionAndOurOwn()
@@ -41,10 +46,11 @@ public class SettingsTableTests
     [Fact]
     public void Properties_OfTheRecord_AreEachSetByARow()
     {
-        var set = SettingsTable.Rows.Where(row => row.Name is not ("host" or "port") && row.Group != SettingGroup.NoEffect)
+        var set = SettingsTable.Rows.Where(row => row.Name is not ("host" or "port") && row.Group is not (SettingGroup.NoEffect or SettingGroup.Supervision or SettingGroup.Program))
             .Select(row => row.Name.Replace("_", "", StringComparison.Ordinal)).Order();
-        // ListenStated tells of the sources, not of a value.
-        var properties = typeof(Settings).GetProperties().Where(property => property.CanWrite && property.Name != nameof(Settings.ListenStated))
+        // ListenStated tells of the sources, Supervised of several rows together.
+        var properties = typeof(Settings).GetProperties()
+            .Where(property => property.CanWrite && property.Name is not (nameof(Settings.ListenStated) or nameof(Settings.Supervised)))
             .Select(property => property.Name.ToLowerInvariant()).Order();
         Assert.Equal(properties, set);
     }
@@ -55,6 +61,7 @@ public class SettingsTableTests
         var help = Flat(CommandLine.Help("waitress-serve", 80));
         foreach (var row in SettingsTable.Rows.Where(row => !row.ServeOnly))
         {
+            Assert.Contains($"{row.ShortOption}, ".Trim(' ', ','), help, StringComparison.Ordinal);
             Assert.Contains(row.Kind.IsFlag ? $" --[no-]{row.Option[2..]} " : $" {row.Option}={row.Kind.Placeholder} ", help, StringComparison.Ordinal);
             Assert.Contains($"{row.Help} (default: {row.ShownDefault}", help, StringComparison.Ordinal);
         }
