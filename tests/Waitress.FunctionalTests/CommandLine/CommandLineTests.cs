@@ -103,7 +103,7 @@ public sealed class CommandLineTests
     {
         var ended = await RunAsync("--listen=127.0.0.1:no-such-service", "hello:app");
         Assert.Equal(1, ended.Code);
-        Assert.Equal("Error: Cannot listen on 127.0.0.1:no-such-service: no TCP service is named no-such-service", Assert.Single(ended.Errors, entry => entry.Length > 0));
+        Assert.Equal("Error: Cannot listen on 127.0.0.1:no-such-service: no TCP service is named no-such-service", Assert.Single(ended.Errors, entry => entry.StartsWith("Error: ", StringComparison.Ordinal)));
     }
 
     [Theory]

@@ -19,10 +19,10 @@ internal sealed class LogCapture
     }
 
     /// <summary>
-    /// What the server has said from a line on, without what the apps say, and without the queue's depth: whether requests wait for
+    /// What the server has said, without what the apps say, and without the queue's depth: whether requests wait for
     /// some milliseconds is a matter of the machine's load.
     /// </summary>
-    public IEnumerable<string> Entries(int from = 0) => Lines.Skip(from).Where(line =>
+    public IEnumerable<string> Entries() => Lines.Where(line =>
         line.Length > 0
         && !line.StartsWith("MARK ", StringComparison.Ordinal)
         && !line.StartsWith("WARNING:waitress.queue:", StringComparison.Ordinal));

@@ -15,16 +15,18 @@ public sealed class PaceTests
     [InlineData(true)]
     public async Task Reader_SlowButSteadyForLongerThanTheChannelTimeout_GetsItAll(bool unix)
     {
-        const int Size = 16 << 20; // Far more than the kernel (tcp_wmem: 4 MB) and outbuf_overflow together take.
+        // Far more than the kernel (tcp_wmem: 4 MB) and outbuf_overflow together take.
+        const int Size = 16 << 20;
+        string[] options = ["--channel-timeout=4", "--outbuf-overflow=4000000"];
         using var folder = new TemporaryFolder();
         await using var server = unix
-            ? await PythonServer.StartOnAsync(folder.File("s"), "suite:app", "--channel-timeout=4")
-            : await PythonServer.StartAsync("suite:app", ["--channel-timeout=4"]);
+            ? await PythonServer.StartOnAsync(folder.File("s"), "suite:app", options)
+            : await PythonServer.StartAsync("suite:app", options);
         using var client = await RawClient.ConnectAsync(server.EndPoint, receiveBuffer: 65536);
         await client.SendAsync($"GET /big?size={Size}&length HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
         using var received = new MemoryStream();
 
-        // 200 KiB/s for 9 s: slower than a buffer empties in one channel_timeout, and more than two of those long.
+        // 200 KiB/s for 9 s: less than half of outbuf_overflow, at which the server's wait ends, and more than two channel_timeouts.
         for (var watch = Stopwatch.StartNew(); watch.Elapsed < TimeSpan.FromSeconds(9);)
         {
             received.Write(await client.ReceiveBytesAsync(20 << 10));
@@ -47,7 +49,7 @@ public sealed class PaceTests
     public async Task Readers_WhoTakeNothingOfAFinishedAnswer_GiveTheirPlacesUp(int overflow)
     {
         await using var server = await PythonServer.StartAsync(
-            "suite:app", ["--channel-timeout=3", "--connection-limit=2", $"--outbuf-overflow={overflow}"]);
+            "suite:app", ["--channel-timeout=1", "--connection-limit=2", $"--outbuf-overflow={overflow}"]);
         List<RawClient> silent = [];
         var watch = Stopwatch.StartNew();
         for (var index = 0; index < 2; index++)
@@ -59,7 +61,7 @@ public sealed class PaceTests
 
         await server.Log.WaitForLog("Connection limit reached");
         await server.AssertServesAsync();
-        Assert.InRange(watch.Elapsed.TotalSeconds, 2.9, 40); // The places were taken until the timeout.
+        Assert.InRange(watch.Elapsed.TotalSeconds, 0.9, 20); // The places were taken until the timeout.
         silent.ForEach(client => client.Dispose());
         Assert.Equal(0, await server.StopAsync());
     }
@@ -67,7 +69,7 @@ public sealed class PaceTests
     [Fact]
     public async Task Upload_WithoutPauseForLongerThanTheChannelTimeoutAfterAPause_IsServed()
     {
-        await using var server = await PythonServer.StartAsync("suite:app", ["--channel-timeout=2"]);
+        await using var server = await PythonServer.StartAsync("suite:app", ["--channel-timeout=1"]);
         using var client = await server.ConnectAsync();
         await client.SendAsync("POST /digest HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
         await Task.Delay(200); // The server's wait for the next byte begins.
@@ -75,7 +77,7 @@ public sealed class PaceTests
         // Small chunks take the server longer to read than us to send, so that it never waits again.
         var chunks = Encoding.Latin1.GetBytes(string.Concat(Enumerable.Repeat("10\r\n0123456789abcdef\r\n", 3000)));
         var sent = 1;
-        for (var watch = Stopwatch.StartNew(); watch.Elapsed < TimeSpan.FromSeconds(3.5);)
+        for (var watch = Stopwatch.StartNew(); watch.Elapsed < TimeSpan.FromSeconds(2.5);)
         {
             Assert.True(await client.SendAsync(chunks), "The server closed");
             sent += 3000 * 16;
@@ -95,7 +97,7 @@ public sealed class PaceTests
         var watch = Stopwatch.StartNew();
         await client.SendAsync("GET /hello HTTP/1.1\r\nHost: te");
         await Expected.RefusedAsync(client, 408);
-        Assert.InRange(watch.Elapsed.TotalSeconds, 1.5, 20);
+        Assert.InRange(watch.Elapsed.TotalSeconds, 1.5, 10);
         await server.AssertServesAsync();
     }
 

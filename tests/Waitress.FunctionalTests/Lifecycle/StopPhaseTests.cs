@@ -56,7 +56,6 @@ public sealed class StopPhaseTests
         using var client = await RawClient.ConnectAsync(server.EndPoint, receiveBuffer: 4096);
         await client.SendAsync(request);
         await Deadline.Until(() => client.Waiting > 0, "the request is in flight: its answer, or the 100 before it, begins");
-        var from = server.Log.Lines.Count;
         var watch = Stopwatch.StartNew();
         server.Process.Signal(PythonProcess.Sigterm);
         Assert.Equal(0, await server.Process.ExitAsync());
@@ -64,6 +63,6 @@ public sealed class StopPhaseTests
         Assert.Equal(
             ["INFO:waitress:SIGTERM: finishing the requests in flight; a second signal ends at once",
              "WARNING:waitress:1 request(s) were still running after graceful_timeout (1 s); their connections were closed"],
-            server.Log.Entries(from));
+            server.Log.Entries().SkipWhile(line => !line.Contains("SIGTERM", StringComparison.Ordinal)));
     }
 }
