@@ -79,7 +79,7 @@ internal static class LogDocs
         [LogEvent.EngineFault] = (["(exception)"], "A fault of this server. Please report it."),
         [LogEvent.QueueTimeout] = (["N", "SECONDS"], "No thread was free for them in time (`queue_timeout`); the app never saw them. At most once a second, with the number since."),
         [LogEvent.BacklogFull] = (["N", "LIMIT"], "More requests came than may wait (`backlog_limit`). At most once a second, with the number since."),
-        [LogEvent.ThreadBack] = (["METHOD PATH", "SECONDS"], "A thread whose request was over `request_timeout` has left the app and ended; another one has had its place since."),
+        [LogEvent.ThreadBack] = (["METHOD PATH", "SECONDS"], "A thread that was stuck has left the app and ended; another one has had its place since."),
         [LogEvent.ThreadsStuck] = (["N", "M"], "A second after the exception that many threads are still in the app: in C code that waits, or in code that holds on to the exception. Told whenever there are more of them."),
         [LogEvent.TooManyStuck] = (["N"], "From now on a stuck thread costs a place of the pool. Replace the process."),
     };
