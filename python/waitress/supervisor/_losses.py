@@ -48,7 +48,8 @@ class Losses:
         for pid, status in _reap.ended([worker.pid for worker in supervisor.workers] + supervisor.upgrade.pids):
             worker = next((worker for worker in supervisor.workers if worker.pid == pid), None)
             if worker is None:
-                supervisor.upgrade.reaped(pid, status)
+                if supervisor.upgrade.reaped(pid, status):
+                    supervisor.resume()
             else:
                 self._ended(worker, status)
 

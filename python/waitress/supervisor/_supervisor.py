@@ -307,6 +307,12 @@ class Supervisor:
         while self.places:
             self.remove_place()
 
+    def resume(self) -> None:
+        """The other supervisor has ended: if it alone had workers, ours are needed again."""
+        if self.resting and self.state == "serving":
+            self.resting = False
+            self.scale.fit()
+
     def stop(self) -> None:
         """SIGTERM, SIGINT, or the command."""
         self.ending.stop()

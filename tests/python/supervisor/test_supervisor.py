@@ -98,6 +98,17 @@ class SupervisorTest(Service):
         self.supervisor.reload()
         self.assertEqual(len(self.supervisor.places), 2)
 
+    def test_end_of_the_other_supervisor_brings_resting_workers_back(self):
+        first, second = self.serving()
+        self.upgrade.shared = True
+        self.supervisor.rest()
+        first.die()
+        second.die()
+        self.upgrade.shared = False
+        self.ended.append((99_999_999, signal.SIGKILL))
+        self.supervisor.reap()
+        self.assertEqual(self.alive(), ["3", "4"])
+
     # Commands.
 
     def ask(self, name, **arguments):
