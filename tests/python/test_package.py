@@ -17,6 +17,18 @@ class PackageTest(unittest.TestCase):
     def setUp(self):
         self.native = fake_native.install()
 
+    def test_settings_that_need_a_supervisor_want_the_apps_name(self):
+        self.native.values = {"supervised": True}
+        for serve in (create_server, waitress.serve):
+            with self.assertRaisesRegex(ValueError, "module:app"):
+                serve(app, worker_class="process")
+        self.assertEqual(self.native.engines, [])
+
+    def test_serve_takes_an_app_by_its_name(self):
+        self.native.prepare = lambda engine: setattr(engine, "started", Stopper(engine))
+        waitress.serve("test_package:app", _quiet=True)
+        self.assertIs(self.native.engines[0].app, sys.modules["test_package"].app)
+
     def test_serve_paste_returns_zero(self):
         self.native.prepare = lambda engine: setattr(engine, "started", Stopper(engine))
         self.assertEqual(waitress.serve_paste(app, {}, _quiet=True), 0)
