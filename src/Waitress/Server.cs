@@ -44,8 +44,7 @@ internal sealed class Server : IDisposable
     {
         (_settings, _sockets, _log) = (settings, sockets, log);
         _inFlight = new InFlight(handoff?.MaxRequests ?? 0, () => log.Order("recycle", "max_requests"));
-        // A hand-off without a board is sockets alone: opened as root by a program that has no supervisor.
-        _slot = handoff is null or { Board: < 0 } ? null : WorkerSlot.Open(handoff, TimeProvider.System, WriteFigures);
+        _slot = handoff is null ? null : WorkerSlot.Open(handoff, TimeProvider.System, WriteFigures);
 
         // A connection has one request at a time, so the queue can't be longer than there are connections.
         _queue = new RequestQueue<Exchange>((int)Math.Min((long)settings.ConnectionLimit + sockets.Count, int.MaxValue), settings.Concurrency, TimeProvider.System);
