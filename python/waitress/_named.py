@@ -19,7 +19,7 @@ def serve(app: str, keywords: dict[str, Any], quiet: bool) -> None:
     from waitress import _app, _native, supervisor
     from waitress._program import Program
 
-    # Of settings that are already in force for this process, a worker must not hear a second time: it gets all keywords in the handoff.
+    upgrade_of = supervisor.take_upgrade()
     configured = configure(keywords)
     if not configured["values"].get("supervised"):
         if not quiet:
@@ -39,7 +39,7 @@ def serve(app: str, keywords: dict[str, Any], quiet: bool) -> None:
 
     # Modules that this program finds its workers must find: a script's folder is on its own path only.
     extra = {"app": app, "keywords": {name: _plain(value) for name, value in keywords.items()}, "paths": [path for path in sys.path if path]}
-    code, why = supervisor.run(configured, [app], reread, program, extra)
+    code, why = supervisor.run(configured, [app], reread, program, extra, upgrade_of)
     if code:
         raise RuntimeError(why or f"The supervisor ended with code {code}")
 

@@ -186,7 +186,7 @@ def serve(control: Control, app_name: str, call: bool, configured: Configured) -
     except OSError as error:
         control.failed(f"The engine can't be opened: {error}")
         return FAILED
-    server.on_recycle = control.recycle  # type: ignore[attr-defined]
+    server.on_recycle = control.recycle
     waitress.run_server(server, quiet=True)
     return 0
 

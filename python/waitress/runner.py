@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 def run(argv: list[str] | None = None, _serve: Callable[[Any, Configured], None] | None = None) -> int:
     """Run the program with ``argv`` (its first item is the program's name; ``sys.argv`` unless given)."""
     control = _worker.take()
+    upgrade_of: tuple[list[int], int | None] = ([], None)
+    if "WAITRESS_UPGRADE" in os.environ:
+        from waitress import supervisor
+
+        upgrade_of = supervisor.take_upgrade()
     from waitress import _native
 
     argv = sys.argv if argv is None else argv
@@ -60,7 +65,7 @@ def run(argv: list[str] | None = None, _serve: Callable[[Any, Configured], None]
     if control is not None:
         return _worker.serve(control, line["app"], line["call"], configured)
     if supervised:
-        return _supervise(program, line, configured, argv[1:], surroundings)
+        return _supervise(program, line, configured, argv[1:], surroundings, upgrade_of)
     try:
         _alone.serve(surroundings, line["app"], line["call"], configured, set_up_logging, _serve)
     except (_app.AppError, OSError) as error:
@@ -94,7 +99,9 @@ def _configure_by_keywords(keywords: dict[str, Any]) -> tuple[Configured, list[s
     return configured, configured["errors"]
 
 
-def _supervise(program: str, line: CommandLine, configured: Configured, arguments: list[str], surroundings: Program) -> int:
+def _supervise(
+    program: str, line: CommandLine, configured: Configured, arguments: list[str], surroundings: Program, upgrade_of: tuple[list[int], int | None]
+) -> int:
     from waitress import supervisor
 
     def reread() -> tuple[dict[str, Any], list[str]]:
@@ -103,7 +110,7 @@ def _supervise(program: str, line: CommandLine, configured: Configured, argument
         return again["values"], faults
 
     try:
-        code, why = supervisor.run(configured, arguments, reread, surroundings)
+        code, why = supervisor.run(configured, arguments, reread, surroundings, upgrade_of=upgrade_of)
     except OSError as error:
         return _fail(program, [str(error)], 1)
     return code if why is None else _fail(program, [why], code)

@@ -29,29 +29,29 @@ internal sealed class Server : IDisposable
     private readonly WorkerSlot? _slot;
     private readonly IdleSweep _sweep = new(TimeProvider.System);
     private readonly RequestQueue<Exchange> _queue;
-    private readonly WsgiApp _app;
-    private readonly List<Worker> _workers = [];
+    private readonly QueueLimits _limits;
+    private readonly Pool _pool;
     private readonly Watcher _watcher;
     private readonly KestrelServer _kestrel;
     private readonly CancellationTokenSource _atOnce = new();
     private readonly Lock _gate = new();
-    private int _nextWorker;
-    private int _users = 1; // This server until it is disposed, and each thread inside Work.
     private Task? _start;
     private bool _stopping;
 
     private Server(Settings settings, IReadOnlyList<ListenSocket> sockets, Handoff? handoff, Interpreter interpreter, PyRef app, Mailbox log)
     {
         (_settings, _sockets, _log) = (settings, sockets, log);
-        _inFlight = new InFlight(handoff?.MaxRequests ?? 0, () => log.Order("recycle", "max_requests"));
-        _slot = handoff is null ? null : WorkerSlot.Open(handoff, TimeProvider.System, WriteFigures);
+        _inFlight = new InFlight(handoff?.MaxRequests ?? 0, () => _pool!.Orders.Recycle("max_requests"));
+        // A hand-off without a board is sockets alone: opened as root by a program that has no supervisor.
+        _slot = handoff is null or { Board: < 0 } ? null : WorkerSlot.Open(handoff, TimeProvider.System, WriteFigures);
 
         // A connection has one request at a time, so the queue can't be longer than there are connections.
-        _queue = new RequestQueue<Exchange>((int)Math.Min((long)settings.ConnectionLimit + sockets.Count, int.MaxValue), settings.Concurrency, TimeProvider.System);
-        _app = new WsgiApp(interpreter, app, settings, log);
-        for (var i = 0; i < settings.Concurrency; i++)
-            _workers.Add(new Worker(_queue, _app, TimeProvider.System));
-        _watcher = new Watcher(_queue, _workers, interpreter.IsParallel, log, TimeProvider.System);
+        var backlog = settings.BacklogLimit ?? (int)Math.Min((long)settings.ConnectionLimit + sockets.Count, int.MaxValue);
+        _queue = new RequestQueue<Exchange>(backlog, TimeProvider.System);
+        _limits = new QueueLimits(_queue, TimeSpan.FromSeconds(settings.QueueTimeout), backlog, log, TimeProvider.System);
+        var wsgi = new WsgiApp(interpreter, app, settings, log);
+        _pool = new Pool(wsgi, wsgi.Serve, _queue, _limits, settings, log, TimeProvider.System);
+        _watcher = new Watcher(_queue, _pool, _limits, settings, interpreter.IsParallel, log, TimeProvider.System);
 
         var connections = new ConnectionGate(settings.ConnectionLimit, TimeProvider.System, TellCrowded, _slot);
         var kestrelLog = new KestrelLog(KestrelReports);
@@ -67,7 +67,10 @@ internal sealed class Server : IDisposable
     public bool Activated { get; private init; }
 
     /// <summary>How many Python threads are to call <see cref="Work"/>.</summary>
-    public int Threads => _workers.Count;
+    public int Threads => _pool.Places;
+
+    /// <summary>The app and its threads.</summary>
+    public Pool Pool => _pool;
 
     /// <summary>True when the stop is complete: no connection is left, and the workers go home.</summary>
     public bool Ended { get; private set; }
@@ -92,7 +95,7 @@ internal sealed class Server : IDisposable
             if (_stopping)
                 return; // A signal came first; there is nothing to stop.
             _watcher.Start();
-            _start = _kestrel.StartAsync(new Application(_settings, _queue, _watcher, _inFlight, _sweep, _log), CancellationToken.None);
+            _start = _kestrel.StartAsync(new Application(_settings, _queue, _limits, _watcher, _inFlight, _sweep, _log), CancellationToken.None);
         }
 
         _start.GetAwaiter().GetResult();
@@ -106,18 +109,7 @@ internal sealed class Server : IDisposable
     }
 
     /// <summary>The body of one Python worker thread: serves until the server has ended.</summary>
-    public void Work()
-    {
-        Interlocked.Increment(ref _users);
-        try
-        {
-            _workers[Interlocked.Increment(ref _nextWorker) - 1].Run();
-        }
-        finally
-        {
-            Leave();
-        }
-    }
+    public void Work() => _pool.Work();
 
     /// <summary>
     /// Stops accepting, lets requests in flight end for up to graceful_timeout, closes the connections, sends the workers home.
@@ -164,17 +156,7 @@ internal sealed class Server : IDisposable
         _sweep.Dispose();
         _watcher.Dispose();
         _atOnce.Dispose();
-        Leave();
-    }
-
-    // Attached. A worker that comes back from the app after all, when the server is long closed, needs its Python objects till the end.
-    private void Leave()
-    {
-        if (Interlocked.Decrement(ref _users) > 0)
-            return;
-        foreach (var worker in _workers)
-            worker.Dispose();
-        _app.Dispose();
+        _pool.Dispose();
     }
 
     private async Task StopAsync()
@@ -208,7 +190,15 @@ internal sealed class Server : IDisposable
         board[slot, Field.InFlight] = _inFlight.Count;
         board[slot, Field.Queued] = queue.Waiting;
         board[slot, Field.OldestSince] = queue.Waiting == 0 ? 0 : Monotonic.Now(TimeProvider.System) - (queue.Oldest.Ticks * TimeSpan.NanosecondsPerTick);
-        board[slot, Field.Threads] = Threads;
+        var pool = _pool.Read();
+        board[slot, Field.Threads] = pool.Threads;
+        board[slot, Field.InApp] = pool.Busy;
+        board[slot, Field.AllBusySince] = pool.EveryBusySince;
+        board[slot, Field.Stuck] = pool.Stuck;
+        board[slot, Field.AppTime] = pool.BusyTime;
+        board[slot, Field.QueueTime] = pool.QueueWait;
+        board[slot, Field.Timeouts] = pool.TimedOut;
+        board[slot, Field.Refused] = pool.Refused;
     }
 
     // What Kestrel says of an exception has been said by the application already, in better words.

@@ -26,9 +26,11 @@ class FakeEngine:
         self.started, self.stopped = threading.Event(), threading.Event()
         self.stuck: threading.Event | None = None  # set: workers return only when it is
         self.hold = False  # True: graceful stops take until the ungraceful one
-        self.orders: list[tuple] = []
         self._ended = False
         self._mailbox: list[tuple[str, int, str]] = []
+        self.orders: list[tuple] = []
+        self.interrupts: list[tuple] = []
+        self.over = True  # what interrupt() answers
 
     def start(self):
         self.calls.append("start")
@@ -51,10 +53,6 @@ class FakeEngine:
         self.calls.append("retire")
         self.stop(True)
 
-    def requests(self):
-        taken, self.orders = self.orders, []
-        return taken
-
     def tell(self, name, level, message):
         self._mailbox.append((name, level, message))
         self.wake()
@@ -66,6 +64,18 @@ class FakeEngine:
     def events(self):
         taken, self._mailbox = self._mailbox, []
         return taken
+
+    def order(self, *order):
+        self.orders.append(order)
+        self.wake()
+
+    def requests(self):
+        taken, self.orders = self.orders, []
+        return taken
+
+    def interrupt(self, number, exception_type):
+        self.interrupts.append((number, exception_type))
+        return self.over
 
     def ended(self):
         return self._ended

@@ -152,6 +152,18 @@ class ServerTest(unittest.TestCase):
         self.assertEqual(str(caught.exception), "port: 'x' is not a number\nunknown setting 'prot'")
         self.assertEqual(self.native.engines, [])
 
+    def test_settings_that_need_a_supervisor_want_the_apps_name(self):
+        self.native.values = {"supervised": True}
+        for serve in (create_server, waitress.serve):
+            with self.assertRaisesRegex(ValueError, "module:app"):
+                serve(app, worker_class="process")
+        self.assertEqual(self.native.engines, [])
+
+    def test_serve_takes_an_app_by_its_name(self):
+        self.native.prepare = lambda engine: setattr(engine, "started", Stopper(engine))
+        waitress.serve("test_server:app", _quiet=True)
+        self.assertIs(self.native.engines[0].app, sys.modules["test_server"].app)
+
     def test_keywords_reach_the_engine_with_our_environment_variables_only(self):
         old = dict(os.environ)
         self.addCleanup(lambda: (os.environ.clear(), os.environ.update(old)))

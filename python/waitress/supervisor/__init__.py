@@ -29,12 +29,13 @@ SPARE_SLOTS = 16
 
 def run(
     configured: Configured, arguments: list[str], reread: Callable[[], tuple[Mapping[str, Any], list[str]]], program: Program,
-    extra: dict[str, Any] | None = None,
+    extra: dict[str, Any] | None = None, upgrade_of: tuple[list[int], int | None] = ([], None),
 ) -> tuple[int, str | None]:  # fmt: skip
     """Serve until stopped. The exit code, and what to say when there was no service (3: the app can't be imported).
 
     ``arguments`` is the program's command line, for the workers; ``program`` says as whom they run; ``extra`` are further keys of
-    their handoff. OSError with one line when an address, the control socket or the pid file can't be had. Python's logging is set up here, since no app can have done it.
+    their handoff; ``upgrade_of`` is what take_upgrade() gave. OSError with one line when an address, the control socket or the pid
+    file can't be had. Python's logging is set up here, since no app can have done it.
     """
     from waitress._notify import Notify
     from waitress._pid_file import PidFile
@@ -47,7 +48,7 @@ def run(
 
     values = configured["values"]
     with ExitStack() as ends:
-        inherited, parent = _upgrade.take(os.environ)
+        inherited, parent = upgrade_of
         notify = Notify()
         pid_file = PidFile(values["pid"]) if values["pid"] else None
         if pid_file is not None:
@@ -85,6 +86,14 @@ def run(
         signal.signal(supervisor.last_signal, signal.SIG_DFL)
         signal.raise_signal(supervisor.last_signal)
     return code, supervisor.failure
+
+
+def take_upgrade() -> tuple[list[int], int | None]:
+    """The sockets and the process of the supervisor that started this program by SIGUSR2. Before the settings are read, which know every
+    variable that begins with WAITRESS_."""
+    from waitress.supervisor import _upgrade
+
+    return _upgrade.take(os.environ)
 
 
 def _set_up_logging(configured: Configured, output: Any) -> None:

@@ -61,7 +61,7 @@ class Look:
         elif worker.state == "ready":
             ill = worker.health.serving(slot, stamp)
         if ill is not None:
-            self._supervisor.hung(worker, ill)
+            self._supervisor.losses.hung(worker, ill)
         elif worker.state == "ready":
             reason = worker.recycling.reason(slot.requests, lambda: _recycle.resident(worker.pid))
             if reason is not None:

@@ -3,14 +3,14 @@ from __future__ import annotations
 
 import itertools
 import logging
-import os
 import signal
 import time
 
-from waitress.supervisor import _health, _reap, _recycle, _signals
+from waitress.supervisor import _health, _recycle, _signals
 from waitress.supervisor._commands import Commands
 from waitress.supervisor._ending import Ending
 from waitress.supervisor._look import Look
+from waitress.supervisor._losses import Losses
 from waitress.supervisor._output import ErrorPipe
 from waitress.supervisor._place import Place
 from waitress.supervisor._replacing import Replacing
@@ -35,11 +35,6 @@ logger = logging.getLogger("waitress.supervisor")
 SLOT_SECONDS = 1.0
 # After graceful_timeout a worker joins its threads (5 s, waitress.server.JOIN_SECONDS) and leaves; then it is killed.
 MARGIN_SECONDS = 7.0
-# From the request for stacks to the kill: they are written within milliseconds where the kernel runs the process at all.
-STACKS_SECONDS = 1.0
-# At the very first start a worker that is killed before it is ready may be bad luck so many times in a row, and no more.
-FIRST_TRIES = 3
-EXIT_APP = 3
 
 
 class Supervisor:
@@ -60,12 +55,12 @@ class Supervisor:
         self.replacing = Replacing(self)
         self.scale = Scale(self)
         self.ending = Ending(self)
+        self.losses = Losses(self)
         self.commands = Commands(self)
         self.upgrade = upgrade
-        self._launch, self._output, self._reread = launch, output, reread
+        self.launch, self._output, self._reread = launch, output, reread
         self._names = itertools.count(1)
         self._observers: dict[str, list[Callable[[], object]]] = {}
-        self._first_deaths = 0
         self.last_signal = int(signal.SIGTERM)
         self.resting = False  # SIGWINCH: another supervisor's workers serve
 
@@ -128,13 +123,13 @@ class Supervisor:
         if slot is None:
             # Earlier workers still finish long requests. One of them will leave.
             if not incoming:
-                self._retry(place, SLOT_SECONDS)
+                self.retry(place, SLOT_SECONDS)
             return
         name = str(next(self._names))
         recycling = _recycle.Recycling(self.values, self.loop.now)
         self.board.begin(slot)
         try:
-            started = self._launch.start(slot, name, self.generation, recycling.max_requests)
+            started = self.launch.start(slot, name, self.generation, recycling.max_requests)
         except OSError as error:
             self.board.end(slot)
             pause = place.respawn.failed()
@@ -142,7 +137,7 @@ class Supervisor:
             if incoming:
                 place.not_before = self.loop.now() + pause
             else:
-                self._retry(place, pause)
+                self.retry(place, pause)
             return
         self.board.name(slot, started.pid)
         errors = ErrorPipe(self.loop, self._output, started.errors)
@@ -153,7 +148,7 @@ class Supervisor:
         else:
             place.current = worker
 
-    def _retry(self, place: Place, pause: float) -> None:
+    def retry(self, place: Place, pause: float) -> None:
         place.retry = self.loop.call_later(pause, lambda: self._fill(place))
 
     def _fill(self, place: Place) -> None:
@@ -182,7 +177,7 @@ class Supervisor:
             self.loop.call_later(0.1, lambda: self._leaves(worker))
 
     def _proven(self, worker: WorkerProcess, result: Any) -> None:
-        place = self._place_of(worker)
+        place = self.place_of(worker)
         if worker.state != "starting" or place is None or (isinstance(result, dict) and "error" in result):
             return
         worker.state = "ready"
@@ -210,20 +205,20 @@ class Supervisor:
 
     def _leaves(self, worker: WorkerProcess) -> None:
         """A worker was told by somebody else to go: the others serve on, and its place is filled at once."""
-        place = self._place_of(worker)
+        place = self.place_of(worker)
         if place is None or self.state == "stopping":
             if self.state == "stopping":
                 self.end(worker)
             return
         logger.info("%s got SIGTERM from outside; it finishes its requests, and another takes its place", worker)
-        self._vacate(place, worker)
+        self.vacate(place, worker)
         self.retire(worker)
         self._fill(place)
 
-    def _place_of(self, worker: WorkerProcess) -> Place | None:
+    def place_of(self, worker: WorkerProcess) -> Place | None:
         return next((place for place in self.places if worker in place.workers), None)
 
-    def _vacate(self, place: Place, worker: WorkerProcess) -> None:
+    def vacate(self, place: Place, worker: WorkerProcess) -> None:
         if place.incoming is worker:
             place.incoming = None
         elif place.current is worker:
@@ -239,7 +234,7 @@ class Supervisor:
 
     def drop(self, place: Place, worker: WorkerProcess) -> None:
         """At once: it is still starting, and nobody needs it any more."""
-        self._vacate(place, worker)
+        self.vacate(place, worker)
         self.leaving.append(worker)
         worker.end_at_once()
 
@@ -264,79 +259,13 @@ class Supervisor:
         patience = float(self.values["graceful_timeout"]) + MARGIN_SECONDS if seconds is None else seconds
         worker.patience = self.loop.call_later(patience, lambda: self._too_late(worker))
 
+    def reap(self) -> None:
+        """SIGCHLD: see to every process that has ended."""
+        self.losses.reap()
+
     def _too_late(self, worker: WorkerProcess) -> None:
         logger.warning("%s has not left in time and is killed", worker)
         worker.end_at_once()
-
-    def hung(self, worker: WorkerProcess, why: str) -> None:
-        logger.error("%s has hung: %s. The stacks of its threads follow; then it is killed and replaced", worker, why)
-        worker.state = "killed"
-        worker.kill(STACKS_SIGNAL)
-        worker.patience = self.loop.call_later(STACKS_SECONDS, lambda: worker.kill(signal.SIGKILL))
-        place = self._place_of(worker)
-        if place is not None and place.current is worker:
-            self._vacate(place, worker)
-            self.leaving.append(worker)
-            if place.idle:
-                self._retry(place, place.respawn.died())
-
-    def reap(self) -> None:
-        """See to every process that has ended."""
-        for pid, status in _reap.ended([worker.pid for worker in self.workers] + self.upgrade.pids):
-            self._reaped(pid, status)
-
-    def _reaped(self, pid: int, status: int) -> None:
-        worker = next((worker for worker in self.workers if worker.pid == pid), None)
-        if worker is None:
-            self.upgrade.reaped(pid, status)
-            return
-        expected = worker.state in ("retiring", "stopping", "killed")
-        worker.requests = self.board.read(worker.slot).requests
-        worker.gone(status)
-        self.board.end(worker.slot)
-        self._launch.wake_all()
-        place = self._place_of(worker)
-        if worker in self.leaving:
-            self.leaving.remove(worker)
-        what = f"{_signals.describe(status)} after {worker.age:.0f} s and {worker.requests} requests"
-        if worker.failure is not None:
-            what = "could not start"
-        if self.state == "stopping":
-            if not expected or status != 0:
-                logger.log(logging.WARNING if worker.serving else logging.INFO, "%s %s", worker, what)
-            self.ending.look()
-        elif place is not None and place.incoming is worker:
-            place.incoming = None
-            self._show_failure(worker)
-            self.replacing.failed(worker, place, what + _last_words(worker))
-        elif place is not None:
-            self._vacate(place, worker)
-            self._died(worker, place, what)
-        else:
-            logger.info("%s %s", worker, what)
-        if self.state != "stopping":
-            self.replacing.next()
-
-    def _died(self, worker: WorkerProcess, place: Place, what: str) -> None:
-        if self.state == "starting":
-            self._first_deaths += 1
-            if worker.failure is not None or self._first_deaths >= FIRST_TRIES or what.startswith("ended"):
-                self.failure = worker.failure or f"The first worker {what} before it was ready{_last_words(worker)}"
-                self.exit_code = EXIT_APP
-                self.ending.begin(quick=True)
-                return
-        self._show_failure(worker)
-        pause = place.respawn.died()
-        logger.error("%s %s; it is replaced %s%s", worker, what, _when(pause), _last_words(worker))
-        if place.idle:
-            if pause:
-                self._retry(place, pause)
-            else:
-                self.start_in(place)
-
-    def _show_failure(self, worker: WorkerProcess) -> None:
-        if worker.failure is not None:
-            logger.error("%s", worker.failure)
 
     def remove_place(self) -> None:
         place = self.places.pop()
@@ -378,27 +307,15 @@ class Supervisor:
         while self.places:
             self.remove_place()
 
+    def resume(self) -> None:
+        """The other supervisor has ended: if it alone had workers, ours are needed again."""
+        if self.resting and self.state == "serving":
+            self.resting = False
+            self.scale.fit()
+
     def stop(self) -> None:
         """SIGTERM, SIGINT, or the command."""
         self.ending.stop()
 
     def quit(self) -> None:
         self.ending.quit()
-
-
-def _stacks_signal() -> int:
-    from waitress import _worker
-
-    return _worker.STACKS_SIGNAL
-
-
-STACKS_SIGNAL = _stacks_signal()
-
-
-def _last_words(worker: WorkerProcess) -> str:
-    words = [] if worker.failure is not None else list(worker.errors.last_words)[-3:]
-    return "; its last words: " + " | ".join(words) if words else ""
-
-
-def _when(pause: float) -> str:
-    return f"in {pause:.1f} s" if pause else "at once"

@@ -63,11 +63,14 @@ class Upgrade:
             self._child.pid, os.getpid(),
         )  # fmt: skip
 
-    def reaped(self, pid: int, status: int) -> None:
-        if self._child is not None and pid == self._child.pid:
-            self._child.returncode = os.waitstatus_to_exitcode(status)
-            self._child = None
-            logger.warning("Upgrade: the new supervisor (pid %d) %s; this one goes on", pid, _signals.describe(status))
+    def reaped(self, pid: int, status: int) -> bool:
+        """Whether that was the new supervisor."""
+        if self._child is None or pid != self._child.pid:
+            return False
+        self._child.returncode = os.waitstatus_to_exitcode(status)
+        self._child = None
+        logger.warning("Upgrade: the new supervisor (pid %d) %s; this one goes on", pid, _signals.describe(status))
+        return True
 
 
 def take(environ: MutableMapping[str, str]) -> tuple[list[int], int | None]:

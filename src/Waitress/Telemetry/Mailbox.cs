@@ -15,7 +15,6 @@ internal sealed class Mailbox(int wakeDescriptor) : IDisposable
     private readonly Lock _gate = new();
     private readonly Queue<Entry> _entries = new();
     private readonly Socket _wake = new(new SafeSocketHandle(wakeDescriptor, ownsHandle: false));
-    private readonly Queue<object?[]> _orders = new();
     private int _lost;
 
     public readonly record struct Entry(LogEvent Event, string Text);
@@ -37,24 +36,6 @@ internal sealed class Mailbox(int wakeDescriptor) : IDisposable
 
         if (first)
             Wake();
-    }
-
-    /// <summary>Asks something of the thread that runs the server; few, each posted once.</summary>
-    public void Order(params object?[] order)
-    {
-        lock (_gate)
-            _orders.Enqueue(order);
-        Wake();
-    }
-
-    public IReadOnlyList<object?[]> TakeOrders()
-    {
-        lock (_gate)
-        {
-            var taken = _orders.ToArray();
-            _orders.Clear();
-            return taken;
-        }
     }
 
     /// <summary>Lets the thread that runs the server look, also when there is nothing to log (the server has ended).</summary>

@@ -7,7 +7,9 @@ public sealed class RequestQueueTests
 {
     private readonly ManualTime time = new();
 
-    private RequestQueue<string> Queue(int capacity = 100, int seats = 4) => new(capacity, seats, time);
+    private readonly Seat own = new();
+
+    private RequestQueue<string> Queue(int capacity = 100) => new(capacity, time);
 
     /// <summary>Seats that rest, the last one on top. Woken beforehand, so that the thread of the test does not stay in them.</summary>
     private static Seat[] Resting(RequestQueue<string> queue, int count)
@@ -26,7 +28,7 @@ public sealed class RequestQueueTests
     private static void Add(RequestQueue<string> queue, params string[] items)
     {
         foreach (var item in items)
-            Assert.True(queue.TryAdd(item));
+            Assert.Equal(Admission.Queued, queue.Add(item));
     }
 
     [Fact]
@@ -35,8 +37,8 @@ public sealed class RequestQueueTests
         var queue = Queue();
         Add(queue, "a", "b", "c");
         Assert.True(queue.Wait(new Seat()));
-        Assert.Equal(["a", "b", "c"], Enumerable.Range(0, 3).Select(_ => queue.TryTake(out var item) ? item : null));
-        Assert.False(queue.TryTake(out _));
+        Assert.Equal(["a", "b", "c"], Enumerable.Range(0, 3).Select(_ => queue.TryTake(own, out var item, out _) ? item : null));
+        Assert.False(queue.TryTake(own, out _, out _));
     }
 
     [Fact]
@@ -46,7 +48,7 @@ public sealed class RequestQueueTests
         Add(queue, "a", "b");
         Assert.False(queue.TryAdd("c"));
         Assert.True(queue.Wait(new Seat()));
-        Assert.True(queue.TryTake(out _));
+        Assert.True(queue.TryTake(own, out _, out _));
         Assert.True(queue.TryAdd("d"));
         Assert.False(queue.TryAdd("e"));
     }
@@ -62,7 +64,7 @@ public sealed class RequestQueueTests
         time.Advance(TimeSpan.FromMilliseconds(4));
         Assert.Equal(new QueueState(2, TimeSpan.FromMilliseconds(7), 0, 0, 4, 1), queue.Read());
         Assert.True(queue.Wait(new Seat()));
-        Assert.True(queue.TryTake(out _));
+        Assert.True(queue.TryTake(own, out _, out _));
         Assert.Equal(new QueueState(1, TimeSpan.FromMilliseconds(4), 1, 1, 3, 1), queue.Read());
     }
 
@@ -85,7 +87,7 @@ public sealed class RequestQueueTests
         Add(queue, "a", "b", "c", "d");
         queue.Retarget(3);
         Assert.Equal([false, true, true], seats.Select(seat => seat.Active));
-        Assert.True(queue.TryTake(out _));
+        Assert.True(queue.TryTake(own, out _, out _));
         Assert.Equal([true, true, true], seats.Select(seat => seat.Active));
     }
 
@@ -117,14 +119,14 @@ public sealed class RequestQueueTests
         queue.Retarget(2);
         var seats = Resting(queue, 2);
         Add(queue, "a", "b", "c", "d");
-        Assert.True(queue.TryTake(out _));
+        Assert.True(queue.TryTake(own, out _, out _));
         Assert.Equal(2, queue.Read().Active);
         queue.Retarget(1);
-        Assert.False(queue.TryTake(out _));
+        Assert.False(queue.TryTake(own, out _, out _));
         seats[1].Wake();
         queue.Wait(seats[1]);
         Assert.False(seats[1].Active);
-        Assert.True(queue.TryTake(out _));
+        Assert.True(queue.TryTake(own, out _, out _));
         Assert.True(queue.Wait(seats[0]));
         Assert.Equal(1, queue.Read().Active);
     }
@@ -138,9 +140,9 @@ public sealed class RequestQueueTests
         queue.Close();
         Assert.False(queue.TryAdd("c"));
         Assert.True(queue.Wait(seat));
-        Assert.True(queue.TryTake(out var first));
+        Assert.True(queue.TryTake(own, out var first, out _));
         Assert.True(queue.Wait(seat));
-        Assert.True(queue.TryTake(out var second));
+        Assert.True(queue.TryTake(own, out var second, out _));
         Assert.Equal(("a", "b"), (first, second));
         Assert.False(queue.Wait(seat));
         Assert.False(queue.Wait(new Seat()));
