@@ -1,12 +1,14 @@
 """What `import waitress` offers besides create_server()."""
 import logging
 import os
+import sys
 import unittest
 
 import fake_native
 from children import HERE, run_python
 
 import waitress
+from waitress.server import create_server
 
 
 def app(environ, start_response):

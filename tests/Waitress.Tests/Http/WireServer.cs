@@ -147,6 +147,8 @@ internal sealed class WireServer
         }
 
         Served.Add(request.Headers.ToDictionary(h => h.Key, h => h.Value.ToString(), StringComparer.OrdinalIgnoreCase));
+        if (_retiring)
+            response.Headers.Connection = "close"; // As ResponseWriter has it while the server drains.
         if (BeforeAnswer is { } wait)
             await wait();
         var answer = Encoding.Latin1.GetBytes($"{request.Method} {request.RawTarget} {Encoding.Latin1.GetString(received.ToArray())}");

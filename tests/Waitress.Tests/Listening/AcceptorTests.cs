@@ -64,14 +64,17 @@ public sealed class AcceptorTests : IDisposable
         // A worker that says that it serves, with no connections, and has hung since.
         _board[1, Field.State] = (long)SlotState.Serving;
         _board[1, Field.Heartbeat] = Monotonic.Now(TimeProvider.System) + (long)Patience.TotalNanoseconds;
+        List<WireClient> clients = []; // Held: the collector closes what nobody holds.
         for (var i = 0; i < 3; i++)
         {
             var client = await one.ConnectAsync();
+            clients.Add(client);
             await client.SendAsync(Get);
             await client.ReadUntilAsync("GET / ");
         }
 
         Assert.Equal(3, one.Gate.Open);
+        clients.ForEach(client => client.Dispose());
     }
 
     [Fact]
