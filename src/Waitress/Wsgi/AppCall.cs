@@ -56,6 +56,7 @@ internal sealed class AppCall(Exchange exchange, CallLimit? limit, long start)
             return default;
         if (limit is null)
             return new Scope(this);
+        Fork.EndIfChild(); // There the lock may be held by a thread that does not exist.
         lock (limit.Gate)
         {
             if (_over || _ended)
