@@ -40,6 +40,9 @@ class Surroundings:
     def started(self, server: Server) -> None:
         """Connections are accepted."""
         self._server = server
+        if self._stop_asked:
+            # A signal that came while the engine started: its handler found no server yet.
+            server._engine.stop(True)
         self._notify.ready("Serving on " + " ".join(server._engine.urls))
 
     def stop_asked(self) -> None:

@@ -71,9 +71,11 @@ class Control:
     def stop_asked(self) -> None:
         """From a signal handler: somebody sent SIGTERM to this worker alone, or to the whole group. The supervisor knows which."""
         self._stop_deadline = time.monotonic() + WORD_SECONDS
+        if self._server is None:
+            return  # the engine is starting, and wait() comes after that
         try:
             # An app with a wake-up descriptor of its own keeps the signal from ending our poll().
-            self._wake_end().send(b"\0")
+            self._server._wake_engine.send(b"\0")
         except OSError:
             pass  # full: then it wakes anyway
 
@@ -128,10 +130,6 @@ class Control:
             except Exception as error:  # a question must never end the worker
                 result = {"error": f"{type(error).__name__}: {error}"}
             self.send("reply", id=message.get("id"), result=result)
-
-    def _wake_end(self) -> socket.socket:
-        assert self._server is not None
-        return self._server._wake_engine
 
     def _engine(self) -> Any:
         assert self._server is not None

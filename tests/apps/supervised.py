@@ -19,6 +19,8 @@ def app(environ, start_response):
         ctypes.string_at(0)
     elif action == "/sleep":
         time.sleep(float(query["seconds"]))
+    elif action == "/slow":
+        time.sleep(0.2)
     elif action == "/hang":
         print("MARK hanging", file=sys.stderr)
         sys.stderr.flush()

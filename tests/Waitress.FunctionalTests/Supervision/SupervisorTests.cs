@@ -62,6 +62,19 @@ public sealed class SupervisorTests
         Assert.Equal(0, await server.StopAsync());
     }
 
+    [Fact]
+    public async Task Growth_WhileRequestsWait_AddsWorkersUpToTheMost()
+    {
+        await using var server = await PythonServer.StartAsync("supervised:app", ["--worker-class=process", "--workers=1", "--max-workers=3"]);
+        Assert.Single(await WorkerProcesses.ServingAsync(server, 1));
+        await using var load = new SteadyLoad(server, clients: 10, target: "/slow");
+        await WorkerProcesses.ServingAsync(server, 3);
+        await Deadline.Until(() => load.Answers.Count == 3, "all three answer");
+        await load.EndWithoutFailureAsync();
+        Assert.Equal(3, WorkerProcesses.Of(server).Count);
+        Assert.Equal(0, await server.StopAsync());
+    }
+
     [Theory]
     [InlineData(PythonProcess.Sigterm)]
     [InlineData(PythonProcess.Sigint)]

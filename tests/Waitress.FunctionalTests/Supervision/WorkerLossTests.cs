@@ -133,6 +133,17 @@ public sealed class WorkerLossTests
     }
 
     [Fact]
+    public async Task MaxLifetime_UnderLoad_ReplacesWorkersWithoutAFailedRequest()
+    {
+        await using var server = await PythonServer.StartAsync("supervised:app", ["--supervise", "--max-lifetime=1"]);
+        await using var load = new SteadyLoad(server, clients: 4);
+        await Deadline.Until(() => load.Answers.Count >= 4, "four workers have answered, one after the other");
+        await load.EndWithoutFailureAsync();
+        await server.Log.WaitForLog("max_lifetime");
+        Assert.Equal(0, await server.StopAsync());
+    }
+
+    [Fact]
     public async Task Supervisor_ThatIsKilled_LeavesNoWorkerBehind()
     {
         await using var server = await PythonServer.StartAsync("supervised:app", TwoProcesses);
