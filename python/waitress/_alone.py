@@ -41,6 +41,8 @@ class Surroundings:
         """Connections are accepted."""
         self._server = server
         self._notify.ready("Serving on " + " ".join(server._engine.urls))
+        if self._stop_asked:
+            server._engine.stop(True)  # the signal came while the engine was starting; a second call would do no harm
 
     def stop_asked(self) -> None:
         """Inside a signal handler; wait() is woken by the same signal."""

@@ -71,6 +71,8 @@ class Control:
     def stop_asked(self) -> None:
         """From a signal handler: somebody sent SIGTERM to this worker alone, or to the whole group. The supervisor knows which."""
         self._stop_deadline = time.monotonic() + WORD_SECONDS
+        if self._server is None:
+            return  # the engine is starting: wait() comes next, and finds the deadline
         try:
             # An app with a wake-up descriptor of its own keeps the signal from ending our poll().
             self._wake_end().send(b"\0")
