@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 
 from waitress._timeout import RequestTimeout
-from waitress.server import Server, create_server
+from waitress.server import SERVING, Server, create_server
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,13 +47,16 @@ def serve(app: WSGIApplication | str, **kw: Any) -> None:
     run_server(make(app, **kw), quiet=quiet, profiled=profiled)
 
 
-def run_server(server: Server, *, quiet: bool = False, profiled: bool = False) -> None:
-    """Say where the server listens, then run it; shared by serve() and the command line."""
-    if not quiet:
-        server.print_listen("Serving on http://{}:{}")
-        # Servers handed in by the `_server` keyword know only Waitress's own methods.
-        if isinstance(server, Server):
-            server.log_build()
+def run_server(server: Server, *, quiet: bool = False, profiled: bool = False, last: bool = False) -> None:
+    """Run the server, which says where it listens; shared by serve() and the command line.
+
+    ``last``: the program ends when the server has ended.
+    """
+    # Servers handed in by the `_server` keyword know only Waitress's own methods.
+    if isinstance(server, Server):
+        server._prepare(quiet=quiet, last=last)
+    elif not quiet:
+        server.print_listen(SERVING)
     if profiled:
         profile("server.run()", globals(), {"server": server}, (), False)
     else:

@@ -40,9 +40,10 @@ class Surroundings:
     def started(self, server: Server) -> None:
         """Connections are accepted."""
         self._server = server
-        self._notify.ready("Serving on " + " ".join(server._engine.urls))
         if self._stop_asked:
-            server._engine.stop(True)  # the signal came while the engine was starting; a second call would do no harm
+            # A signal that came while the engine started: its handler found no server yet.
+            server._engine.stop(True)
+        self._notify.ready("Serving on " + " ".join(server._engine.urls))
 
     def stop_asked(self) -> None:
         """Inside a signal handler; wait() is woken by the same signal."""
@@ -89,7 +90,7 @@ def serve(
             instead(app, configured)
             return
         surroundings = Surroundings(handoff, Notify())
-        waitress.run_server(Server(app, configured, surroundings))
+        waitress.run_server(Server(app, configured, surroundings), last=True)
     finally:
         _remove_sockets(opened)
         if pid_file is not None:

@@ -72,10 +72,10 @@ class Control:
         """From a signal handler: somebody sent SIGTERM to this worker alone, or to the whole group. The supervisor knows which."""
         self._stop_deadline = time.monotonic() + WORD_SECONDS
         if self._server is None:
-            return  # the engine is starting: wait() comes next, and finds the deadline
+            return  # the engine is starting, and wait() comes after that
         try:
             # An app with a wake-up descriptor of its own keeps the signal from ending our poll().
-            self._wake_end().send(b"\0")
+            self._server._wake_engine.send(b"\0")
         except OSError:
             pass  # full: then it wakes anyway
 
@@ -131,10 +131,6 @@ class Control:
                 result = {"error": f"{type(error).__name__}: {error}"}
             self.send("reply", id=message.get("id"), result=result)
 
-    def _wake_end(self) -> socket.socket:
-        assert self._server is not None
-        return self._server._wake_engine
-
     def _engine(self) -> Any:
         assert self._server is not None
         return self._server._engine
@@ -188,8 +184,7 @@ def serve(control: Control, app_name: str, call: bool, configured: Configured) -
     except OSError as error:
         control.failed(f"The engine can't be opened: {error}")
         return FAILED
-    server.on_recycle = control.recycle
-    waitress.run_server(server, quiet=True)
+    waitress.run_server(server, quiet=True, last=True)
     return 0
 
 

@@ -3,6 +3,8 @@
 0: served and stopped, or help, version or settings printed. 1: the app can't be loaded or an address can't be opened.
 2: the command line or a setting is wrong; all faults are printed together, and no socket was opened. 3: under a supervisor the
 app can't be loaded. The same program is the supervisor and, started by it with WAITRESS_WORKER in its environment, a worker.
+As in Waitress the help comes along when the command line can't be understood or the app can't be loaded: before the app's
+traceback and the error, so that what the user needs is the last thing on the screen.
 """
 from __future__ import annotations
 
@@ -37,7 +39,7 @@ def run(argv: list[str] | None = None, _serve: Callable[[Any, Configured], None]
     program = _program(argv[0])
     line = _native.command_line(argv[1:])
     if line["help"]:
-        print(_native.help_text(program, shutil.get_terminal_size().columns).rstrip("\n"))
+        print(_help(program))
         return 0
     if line["version"]:
         print(f"waitress-sharp {waitress.__version__} ({_native.build})")
@@ -54,11 +56,11 @@ def run(argv: list[str] | None = None, _serve: Callable[[Any, Configured], None]
     if faults:
         if control is not None:
             control.failed("\n".join(faults))
-        return _fail(program, faults, 2)
+        return _fail(program, faults, 2, with_help=bool(line["errors"]))
     if line["check_config"]:
         return 0
     if line["app"] is None:
-        return _fail(program, ["Specify an application: module:object, for example hello:app"], 1)
+        return _fail(program, ["Specify an application: module:object, for example hello:app"], 1, with_help=True)
 
     supervised = control is None and bool(configured["values"].get("supervised"))
     surroundings.enter(imports_app=not supervised)
@@ -68,7 +70,9 @@ def run(argv: list[str] | None = None, _serve: Callable[[Any, Configured], None]
         return _supervise(program, line, configured, argv[1:], surroundings, upgrade_of)
     try:
         _alone.serve(surroundings, line["app"], line["call"], configured, set_up_logging, _serve)
-    except (_app.AppError, OSError) as error:
+    except _app.AppError as error:
+        return _fail(program, [str(error)], 1, with_help=True)
+    except OSError as error:
         return _fail(program, [str(error)], 1)
     return 0
 
@@ -131,10 +135,19 @@ def _program(name: str) -> str:
     return f"{os.path.basename(sys.executable)} -m waitress" if name == "__main__.py" else name
 
 
-def _fail(program: str, faults: list[str], code: int) -> int:
+def _help(program: str) -> str:
+    from waitress import _native
+
+    return _native.help_text(program, shutil.get_terminal_size().columns).rstrip("\n")
+
+
+def _fail(program: str, faults: list[str], code: int, with_help: bool = False) -> int:
+    if with_help:
+        print(f"{_help(program)}\n", file=sys.stderr)
     for fault in faults:
-        # A traceback comes first and whole; the line that says what it means is the last one on the screen.
+        # A traceback comes first and whole; the line that says what it means is the last one.
         *before, last = fault.split("\n")
         print("\n".join([*before, f"Error: {last}"]), file=sys.stderr)
-    print(f"Try '{program} --help'.", file=sys.stderr)
+    if not with_help:
+        print(f"Try '{program} --help'.", file=sys.stderr)
     return code

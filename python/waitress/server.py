@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("waitress")
 
+SERVING = "Serving on http://{}:{}"
+
 # How long workers that are still inside the app are waited for after the engine has ended; Waitress waits 5 s too.
 JOIN_SECONDS = 5.0
 # At interpreter exit: for requests in flight, then, after their connections were cut, for the threads to notice.
@@ -52,7 +54,9 @@ class Server:
         self._lock = threading.RLock()
         self._state = "new"  # then "running", then "closed"
         self._finished = threading.Event()
-        self._stopped_by: str | None = None
+        self._stopped_by: str | None = None  # a signal that has not been logged yet
+        self._started = False
+        self._announces = self._last = False
         self._control = control
         self._wake, self._wake_engine = socket.socketpair()
         # Both the engine and Python's signal handler write to it: a full buffer already means "wake up".
@@ -72,8 +76,6 @@ class Server:
             for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
                 os.environ.pop(name, None)
         self._pool = Pool(self._engine, self._told_to_recycle)
-        self.on_recycle: Callable[[str], None] | None = None
-        """Called on the thread that runs the server when this process should be replaced, with the reason; the server goes on."""
         self._descriptors = [(number, os.fstat(number).st_ino) for number in self._engine.descriptors] if os.name != "nt" else []
         self.effective_listen = [(str(host), str(port)) for host, port in self._engine.listen]
         """Every address in force, as (host, port) strings; a Unix socket is ("unix", path)."""
@@ -92,6 +94,11 @@ class Server:
         name = {"cpython": "CPython"}.get(sys.implementation.name, sys.implementation.name)
         threads = self._engine.threads
         logger.info("%s %s, %d thread%s, engine %s", name, version, threads, "" if threads == 1 else "s", _native.build)
+
+    def _prepare(self, *, quiet: bool, last: bool) -> None:
+        """Have run() say where it listens, unless ``quiet``, once a signal stops it gracefully: whoever waits for that line may send
+        one at once. ``last``: the program ends when the server has ended."""
+        self._announces, self._last = not quiet, last
 
     def close(self) -> None:
         """Stop accepting, let the requests in flight finish, then have run() return. Returns at once."""
@@ -116,8 +123,11 @@ class Server:
             self._state = "running"
         _running.add(self)
         try:
-            with _signals.stop_signals(self._stop_by_signal, self._wake_engine):
+            with _signals.stop_signals(self._stop_by_signal, self._wake_engine, self._last):
                 try:
+                    if self._announces:
+                        self.print_listen(SERVING)
+                        self.log_build()
                     self._pool.start(self._engine.threads)
                     self._wait_until_ended()
                 except BaseException:
@@ -132,12 +142,16 @@ class Server:
             _running.discard(self)
 
     def _told_to_recycle(self, reason: str) -> None:
-        if self.on_recycle is not None:
-            self.on_recycle(reason)
+        if self._control is not None:
+            self._control.recycle(reason)
 
     def _stop_by_signal(self, name: str) -> None:
         # Runs inside a signal handler: no logging here, the interrupted code may be in the middle of a log line.
         self._stopped_by = name
+        if self._started:
+            self._ask_to_stop()
+
+    def _ask_to_stop(self) -> None:
         if self._control is not None:
             self._control.stop_asked()
         else:
@@ -153,6 +167,11 @@ class Server:
                     self._engine.start()
                     if self._control is not None:
                         self._control.started(self)
+                    self._started = True
+                    # A signal that came before waits until here: clients may have connected since the sockets are open, and an
+                    # engine that was started serves them before it ends.
+                    if self._stopped_by:
+                        self._ask_to_stop()
                 while not self._engine.ended():
                     self._wait_for_wake()
                     self._pool.obey()

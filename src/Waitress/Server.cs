@@ -42,6 +42,7 @@ internal sealed class Server : IDisposable
     {
         (_settings, _sockets, _log) = (settings, sockets, log);
         _inFlight = new InFlight(handoff?.MaxRequests ?? 0, () => _pool!.Orders.Recycle("max_requests"));
+
         // A hand-off without a board is sockets alone: opened as root by a program that has no supervisor.
         _slot = handoff is null or { Board: < 0 } ? null : WorkerSlot.Open(handoff, TimeProvider.System, WriteFigures);
 
@@ -83,8 +84,25 @@ internal sealed class Server : IDisposable
     {
         // A worker's environment is its supervisor's: what systemd told that one is not meant for this process.
         var activated = handoff is not null || settings.ListenStated ? [] : InheritedSockets.FromSystemd(environment, Environment.ProcessId);
-        var outcome = handoff is null ? ListenSockets.Open(settings, activated) : ListenSockets.Share(settings, handoff.Sockets);
-        return new Server(settings, outcome.SocketsOrThrow(), handoff, interpreter, app, log) { Activated = activated.Count > 0 };
+        var outcome = handoff switch
+        {
+            null => ListenSockets.Open(settings, activated),
+
+            // This process's alone.
+            { Board: < 0 } => ListenSockets.Open(settings with { Sockets = [.. handoff.Sockets] }),
+            _ => ListenSockets.Share(settings, handoff.Sockets),
+        };
+        var sockets = outcome.SocketsOrThrow();
+        try
+        {
+            return new Server(settings, sockets, handoff, interpreter, app, log) { Activated = activated.Count > 0 };
+        }
+        catch
+        {
+            foreach (var socket in sockets)
+                socket.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Begins to accept connections. Called detached.</summary>

@@ -12,7 +12,8 @@ import unittest
 
 import fake_native
 
-from waitress import _channel, _reopen, _worker
+from waitress import _alone, _channel, _reopen, _worker
+from waitress._notify import Notify
 from waitress.server import Server
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -97,6 +98,25 @@ class ControlTest(unittest.TestCase):
         self.assertEqual(self.engine.calls, ["start"])
         self.tell(command="retire")
         self.assertEqual(self.ended(), ["start", "retire", "stop True", "close"])
+
+    def test_sigterm_while_the_engine_starts_is_not_lost(self):
+        for make in (lambda: _worker.Control({"control": os.dup(self.ours.fileno()), "sockets": []}), lambda: _alone.Surroundings(None, Notify({}))):
+            old, _worker.WORD_SECONDS = _worker.WORD_SECONDS, 0.05
+            self.addCleanup(setattr, _worker, "WORD_SECONDS", old)
+
+            def prepare(engine):
+                start = engine.start
+                engine.start = lambda: (start(), server._stop_by_signal("SIGTERM"))
+
+            self.native.prepare = prepare
+            control = make()
+            server = Server(app, self.native.configure({}, {}, {}, None, {}), control)
+            thread = threading.Thread(target=server.run, daemon=True)
+            thread.start()
+            thread.join(10)
+            self.assertFalse(thread.is_alive(), control)
+            if isinstance(control, _worker.Control):
+                control._channel.close()
 
     def test_sigterm_without_an_answer_stops_all_the_same(self):
         self.next()

@@ -88,13 +88,13 @@ internal static class ListenSockets
         var taken = new HashSet<IPEndPoint>();
         foreach (var text in settings.Listen)
         {
-            if (BindAddress.Parse(text) is not { } address)
+            if (ListenAddress.Parse(text) is not { } address)
             {
                 errors.Add(CannotListen(text, "expected host, host:port, [IPv6] or [IPv6]:port"));
                 continue;
             }
 
-            var endPoints = address.Resolve(settings.Ipv4, settings.Ipv6, Dns.GetHostAddresses, out var reason);
+            var endPoints = AddressLookup.Find(address, settings.Ipv4, settings.Ipv6, Dns.GetHostAddresses, out var reason);
             if (reason is not null)
                 errors.Add(CannotListen(address.ToString(), reason));
             // The same address twice is one socket; port 0 twice is two ports.

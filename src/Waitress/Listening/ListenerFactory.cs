@@ -68,9 +68,8 @@ internal sealed class ListenerFactory : IConnectionListenerFactory, IConnectionL
         _contexts.Dispose();
     }
 
-    // Sockets that were handed over without a slot are this process's alone: --user without a supervisor.
-    private IConnectionListener Listen(ListenSocket socket, EndPoint endPoint) => socket.IsShared && _acceptor is { } acceptor
-        ? acceptor.Add(socket, endPoint)
+    private IConnectionListener Listen(ListenSocket socket, EndPoint endPoint) => socket.IsShared
+        ? _acceptor!.Add(socket, endPoint)
         : new Listener(socket, endPoint, _gate, Connect, _report);
 
     // The place in the gate is taken; it is given back here if the client has gone before its connection could be set up.

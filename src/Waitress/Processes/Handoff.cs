@@ -6,7 +6,7 @@ namespace Waitress.Processes;
 /// </summary>
 /// <param name="Slot">The worker's slot on the scoreboard.</param>
 /// <param name="Sockets">Listening sockets, shared with the other workers.</param>
-/// <param name="Board">The scoreboard's file; -1 for none.</param>
+/// <param name="Board">The scoreboard's file; -1 for none: then there are no other workers, and the sockets are this process's alone.</param>
 /// <param name="Waker">Receives a byte when this worker may accept again; -1 for none.</param>
 /// <param name="Wakers">By slot, the ends that send such a byte to a worker; -1 where there is none.</param>
 /// <param name="MaxRequests">After how many requests the worker asks to be replaced; 0: never.</param>

@@ -16,6 +16,8 @@ internal sealed class PythonProcess : IAsyncDisposable
     public const int Sigttin = 21;
     public const int Sigttou = 22;
 
+    private const int NoSuchProcess = 3; // ESRCH
+
     private readonly Process _process;
 
     private PythonProcess(ProcessStartInfo start)
@@ -79,7 +81,8 @@ internal sealed class PythonProcess : IAsyncDisposable
 
     public void Signal(int signal)
     {
-        if (!_process.HasExited && kill(_process.Id, signal) != 0)
+        // It may end by itself after the first look.
+        if (!_process.HasExited && kill(_process.Id, signal) != 0 && Marshal.GetLastPInvokeError() != NoSuchProcess)
         {
             throw new InvalidOperationException($"kill({_process.Id}, {signal}): error {Marshal.GetLastPInvokeError()}");
         }

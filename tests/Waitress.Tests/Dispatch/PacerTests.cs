@@ -139,4 +139,41 @@ public sealed class PacerTests
         for (var look = 0; look < 300; look++)
             Assert.Equal(3, pacer.Look(Busy(look / 100, 3, Long), allAsleep: look % 2 == 0));
     }
+
+    [Fact]
+    public void Look_AllAsleepAtTheThreadsOfTheStart_GrowsByAQuarterUpToTheMost()
+    {
+        var pacer = new Pacer(4, parallel: false, most: 14);
+        List<int> targets = [4];
+        for (var look = 0; look < 24; look++)
+        {
+            var target = pacer.Look(Busy(look, targets[^1]), allAsleep: true);
+            if (target != targets[^1])
+                targets.Add(target);
+        }
+
+        Assert.Equal([4, 5, 6, 7, 8, 10, 12, 14], targets);
+    }
+
+    [Theory]
+    [InlineData(false)] // They compute.
+    [InlineData(null)] // Nobody knows.
+    public void Look_AtTheThreadsOfTheStartAndNotKnownToSleep_DoesNotGrow(bool? asleep)
+    {
+        var pacer = new Pacer(4, parallel: false, most: 64);
+        for (var look = 0; look < 50; look++)
+            Assert.Equal(4, pacer.Look(Busy(taken: 7, target: 4, oldest: Long), asleep));
+    }
+
+    [Fact]
+    public void Look_ParallelAndMoreAreAllowed_GrowsWhileAllSleepAndNeverBelowTheStart()
+    {
+        var pacer = new Pacer(4, parallel: true, most: 64);
+        Assert.Equal(4, pacer.Look(Busy(1, 4), allAsleep: true));
+        Assert.Equal(5, pacer.Look(Busy(2, 4), allAsleep: true));
+        var target = 5;
+        for (var look = 3; look < 300; look++)
+            target = pacer.Look(Busy(look, target), allAsleep: false);
+        Assert.Equal(4, target);
+    }
 }
