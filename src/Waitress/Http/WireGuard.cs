@@ -81,7 +81,7 @@ internal sealed class WireGuard : IDuplexPipe, IConnectionLifetimeNotificationFe
     PipeWriter IDuplexPipe.Output => _writer;
 
     /// <summary>Grace that a stop gives this connection for a request that is on its way.</summary>
-    internal TimeSpan GraceBeforeClose => 
+    internal TimeSpan GraceBeforeClose =>
         _options.IsRetiring?.Invoke() == true ? GraceOfRetiring : _reader.HasRead ? GraceForIdle : GraceForNew;
 
     internal TimeProvider Clock => _options.Clock;

@@ -59,8 +59,14 @@ public sealed class ScoreboardTests
     {
         var handoff = Handoff.From(new Dictionary<string, object?>
         {
-            ["slot"] = 1L, ["slots"] = 2L, ["name"] = "3", ["sockets"] = new List<object?> { 5L, 6L }, ["board"] = 7L,
-            ["wakers"] = new List<object?> { 8L, null }, ["waker"] = 9L, ["max_requests"] = 50L,
+            ["slot"] = 1L,
+            ["slots"] = 2L,
+            ["name"] = "3",
+            ["sockets"] = new List<object?> { 5L, 6L },
+            ["board"] = 7L,
+            ["wakers"] = new List<object?> { 8L, null },
+            ["waker"] = 9L,
+            ["max_requests"] = 50L,
         });
         Assert.Equal((1, 7, 9, 50), (handoff.Slot, handoff.Board, handoff.Waker, handoff.MaxRequests));
         Assert.Equal([5, 6], handoff.Sockets);

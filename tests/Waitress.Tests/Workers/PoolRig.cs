@@ -2,8 +2,8 @@ using Waitress.Configuration;
 using Waitress.Dispatch;
 using Waitress.Http;
 using Waitress.Tests.Http;
-using Waitress.Wsgi;
 using Waitress.Workers;
+using Waitress.Wsgi;
 
 namespace Waitress.Tests.Workers;
 
