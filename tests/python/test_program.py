@@ -131,7 +131,7 @@ class AccountTest(unittest.TestCase):
             self.assertIn("user, group: only root may become another user or group", done.stdout)
 
     def test_spawned_worker_is_the_user_from_its_first_line_or_is_refused(self):
-        program = Program({"user": "nobody"})
+        program = Program({"user": "nobody" if ROOT else "root"})
         if not ROOT:
             self.assertEqual(len(program.faults), 1)
             return

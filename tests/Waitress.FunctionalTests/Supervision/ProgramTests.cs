@@ -115,7 +115,7 @@ public sealed class ProgramTests
     {
         if (Environment.UserName != "root")
         {
-            var ended = await PythonProcess.RunAsync(["-m", "waitress", "--listen=127.0.0.1:0", kind, "--user=nobody", "hello:app"]);
+            var ended = await PythonProcess.RunAsync(["-m", "waitress", "--listen=127.0.0.1:0", kind, "--user=root", "hello:app"]);
             Assert.Equal(2, ended.Code);
             Assert.Contains("only root may become another user", ended.ErrorText, StringComparison.Ordinal);
             return;
