@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 def run(argv: list[str] | None = None, _serve: Callable[[Any, Configured], None] | None = None) -> int:
     """Run the program with ``argv`` (its first item is the program's name; ``sys.argv`` unless given)."""
+    _fill_standard_descriptors()
     control = _worker.take()
     upgrade_of: tuple[list[int], int | None] = ([], None)
     if "WAITRESS_UPGRADE" in os.environ:
@@ -75,6 +76,16 @@ def run(argv: list[str] | None = None, _serve: Callable[[Any, Configured], None]
     except OSError as error:
         return _fail(program, [str(error)], 1)
     return 0
+
+
+def _fill_standard_descriptors() -> None:
+    """Where 0, 1 or 2 are closed, the next files to be opened would get these numbers, and our log might be written to a client."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest that is free: this one
+            os.set_inheritable(number, True)
 
 
 def _configure(line: CommandLine) -> tuple[Configured, list[str]]:

@@ -25,6 +25,10 @@ def app(environ, start_response):
         print("MARK hanging", file=sys.stderr)
         sys.stderr.flush()
         time.sleep(1000)
+    elif action == "/hold":
+        print("MARK holding", file=sys.stderr)
+        sys.stderr.flush()
+        ctypes.PyDLL(None).sleep(1000)  # with the GIL, as an extension module that loops
     elif action == "/leak":
         leaked.append(b"x" * (int(query["mib"]) << 20))
     body = f"{os.getpid()} {query.get('name', '')}".encode()

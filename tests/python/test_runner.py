@@ -2,6 +2,7 @@ import contextlib
 import io
 import logging
 import os
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -111,6 +112,13 @@ class RunnerTest(unittest.TestCase):
         self.addCleanup(os.environ.pop, "PORT")
         self.run_program("test_runner:app")
         self.assertEqual(self.native.configure_calls[0][1]["PORT"], "5000")
+
+    @unittest.skipIf(os.name == "nt", "descriptors are the C library's there")
+    def test_closed_standard_descriptors_are_filled_so_that_no_socket_gets_their_number(self):
+        code = "import os; os.close(0); os.close(2); from waitress import runner; runner._fill_standard_descriptors(); "
+        code += "print([os.path.samefile('/dev/null', f'/dev/fd/{fd}') for fd in (0, 2)], os.pipe()[0] > 2)"
+        done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, timeout=60, check=True)
+        self.assertEqual(done.stdout, "[True, True] True\n")
 
     def test_module_name_stands_for_the_program(self):
         self.assertEqual(runner._program("/x/waitress/__main__.py"), f"{os.path.basename(sys.executable)} -m waitress")

@@ -127,6 +127,13 @@ class ServiceTest(ServiceCase):
             self.supervisor.upgrade.shared = False
             self.turn_until(lambda: os.path.exists(path))
 
+    def test_pid_file_comes_back_at_once_when_an_upgrade_is_taken_back(self):
+        path = os.path.join(self.folder, "pid")
+        self.make(PidFile(path))
+        os.unlink(path)
+        self.supervisor.observers["alone"]()
+        self.assertTrue(os.path.exists(path))
+
 
 class ReloadTest(ServiceCase):
     def setUp(self):

@@ -1,6 +1,6 @@
 """The scoreboard: memory that the supervisor and all workers map, one slot of 32 numbers per worker.
 
-The engine's side is src/Waitress/Supervision/Scoreboard.cs; both sides know the layout by number, so what stands here is the description.
+The engine's side is src/Waitress/Processes/Scoreboard.cs; both sides know the layout by number, so what stands here is the description.
 Each field has exactly one writer, and is eight bytes at an address divisible by eight, so nobody sees half a number. All times are
 nanoseconds of CLOCK_MONOTONIC, which is the same for all processes of a machine.
 """

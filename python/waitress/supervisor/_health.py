@@ -1,4 +1,5 @@
-"""Whether a worker has hung, told from its numbers on the scoreboard alone: it needs no thread of the worker to answer."""
+"""Whether a worker has hung: from its numbers on the scoreboard, which need no thread of the worker, and from the answers of its main
+thread. Only these tell that C code holds the GIL in one thread while the others rest: the engine turns, and no request waits yet."""
 from __future__ import annotations
 
 TYPE_CHECKING = False
@@ -16,6 +17,9 @@ class Health:
         self._timeout = int(timeout * 1e9)
         self._born = born
         self._completed = -1
+        self._asked: int | None = None  # since when the main thread owes an answer
+        self._answered = born
+        self._lost = False
         self._progress = born
 
     def starting(self, now: int) -> str | None:
@@ -23,6 +27,29 @@ class Health:
         if self._timeout and now - self._born > START_PATIENCE * self._timeout:
             return f"it is not ready after {_seconds(now - self._born)}"
         return None
+
+    def due(self, now: int) -> bool:
+        """Whether the main thread should be asked for a sign of life; then it counts as asked. Four times within a timeout."""
+        if self._asked is not None:
+            lost, self._lost = self._lost, False
+            return lost
+        if not self._timeout or now - self._answered < self._timeout // 4:
+            return False
+        self._asked = now
+        return True
+
+    def lost(self) -> None:
+        """No answer will come to that question; the next one is due, and the time counts from the first."""
+        self._lost = True
+
+    def answered(self, now: int) -> None:
+        """It has turned."""
+        self._asked, self._answered, self._lost = None, now, False
+
+    def excuse(self, now: int) -> None:
+        """What it waits for is not its own fault; it gets its time anew."""
+        if self._asked is not None:
+            self._asked = now
 
     def serving(self, slot: Slot, now: int) -> str | None:
         """Why a worker that serves has hung, or None."""
@@ -34,6 +61,8 @@ class Health:
             return f"its engine has not turned for {_seconds(now - slot.heartbeat)}"
         if slot.all_inside and now - slot.all_inside > self._timeout:
             return f"every thread has been inside one request for {_seconds(now - slot.all_inside)}"
+        if self._asked is not None and now - self._asked > self._timeout:
+            return f"its main thread has not run for {_seconds(now - self._asked)}, so something holds the GIL or a handler does not return"
         # A long wait alone is overload, and killing would make it worse; a long wait while nothing at all is finished is a hang.
         if slot.oldest and now - slot.oldest > self._timeout and now - self._progress > self._timeout:
             return f"a request has waited for {_seconds(now - slot.oldest)} and none was finished meanwhile"

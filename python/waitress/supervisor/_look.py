@@ -15,6 +15,8 @@ SECONDS = 1.0
 # A look that comes so much later than planned means that the whole machine, or we, stood still: the workers did as well, and get
 # the same time to show that they turn again.
 LATE_SECONDS = 5.0
+# Then the question is forgotten and asked again. Whether the answer is too late is Health's to say, by worker_timeout.
+ANSWER_SECONDS = 60.0
 
 
 class Look:
@@ -48,11 +50,19 @@ class Look:
                 inside += slot.inside
                 threads += slot.threads
                 waited = max(waited, stamp - slot.oldest if slot.oldest else 0)
+                self._ask(worker, stamp)
             if now >= self._patient_until:
                 self._judge(worker, slot, stamp)
         supervisor.replacing.next()
         if threads and now >= self._patient_until:
             supervisor.scale.look(busy / threads, inside / threads, waited / 1e9)
+
+    def _ask(self, worker: WorkerProcess, stamp: int) -> None:
+        if self._supervisor.output_full:
+            # Nobody reads standard error: its main thread may wait in a log line, and another worker would as well.
+            worker.health.excuse(stamp)
+        elif worker.health.due(stamp):
+            worker.ask("ping", lambda result: worker.health.answered(time.monotonic_ns()) if result == "pong" else worker.health.lost(), ANSWER_SECONDS)
 
     def _judge(self, worker: WorkerProcess, slot: Slot, stamp: int) -> None:
         ill = None

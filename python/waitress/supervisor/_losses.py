@@ -49,6 +49,7 @@ class Losses:
             worker = next((worker for worker in supervisor.workers if worker.pid == pid), None)
             if worker is None:
                 if supervisor.upgrade.reaped(pid, status):
+                    supervisor.tell("alone")
                     supervisor.resume()
             else:
                 self._ended(worker, status)

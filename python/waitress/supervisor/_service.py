@@ -36,6 +36,7 @@ class Service:
         supervisor.observe("reloading", notify.reloading)
         supervisor.observe("reloaded", lambda: notify.ready(self._status()))
         supervisor.observe("stopping", self._stopping)
+        supervisor.observe("alone", self._own_pid_file)
         self._turn()
         if notify.interval is not None:
             self._beat()
@@ -49,6 +50,9 @@ class Service:
         self._supervisor.loop.call_later(STATUS_SECONDS, self._turn)
         if self._notify and self._supervisor.state == "serving" and not self._supervisor.replacing.reloading:
             self._notify.status(self._status())
+        self._own_pid_file()
+
+    def _own_pid_file(self) -> None:
         if self._pid_file is not None and not self._supervisor.upgrade.shared:
             try:
                 self._pid_file.ensure()

@@ -67,7 +67,7 @@ class Supervisor:
     # What other parts use.
 
     def observe(self, event: str, callback: Callable[[], object]) -> None:
-        """Call back on "ready" (the first worker serves), "reloading", "reloaded", "stopping"."""
+        """Call back on "ready" (the first worker serves), "reloading", "reloaded", "stopping", "alone" (the second supervisor has ended)."""
         self._observers.setdefault(event, []).append(callback)
 
     def tell(self, event: str) -> None:
@@ -81,6 +81,11 @@ class Supervisor:
     def status(self) -> dict[str, Any]:
         """Plain figures of the service and of each worker."""
         return self.commands.status()
+
+    @property
+    def output_full(self) -> bool:
+        """Nobody reads our standard error, so workers wait in their writes."""
+        return self._output.full
 
     @property
     def workers(self) -> list[WorkerProcess]:

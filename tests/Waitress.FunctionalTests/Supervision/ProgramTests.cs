@@ -122,7 +122,7 @@ public sealed class ProgramTests
         }
 
         using var folder = new TemporaryFolder();
-        var python = await ReadableAsync(folder);
+        var python = await Unprivileged.PackageAsync(folder);
         folder.Write("app/who.py", Who);
         var socket = folder.File("s");
         await using var server = await PythonServer.ReadyAsync(PythonProcess.Start(
@@ -147,19 +147,6 @@ public sealed class ProgramTests
         {
             Assert.Equal("", await File.ReadAllTextAsync(folder.File("pid")));
         }
-    }
-
-    /// <summary>A copy of the package that any user may read, in a folder that any user may enter; the interpreter for it.</summary>
-    private static async Task<string> ReadableAsync(TemporaryFolder folder)
-    {
-        File.SetUnixFileMode(folder.Path, (UnixFileMode)0b111_101_101);
-        var done = await PythonProcess.RunAsync(["-c", $"""
-            import os, shutil, sys, waitress
-            shutil.copytree(os.path.dirname(waitress.__file__), {Quote(folder.File("package/waitress"))}, ignore=shutil.ignore_patterns("*.dbg", "__pycache__"))
-            print(sys._base_executable)
-            """]);
-        Assert.True(done.Code == 0, done.ErrorText);
-        return done.Output[0];
     }
 
     private static string Quote(string text) => $"'{text}'";

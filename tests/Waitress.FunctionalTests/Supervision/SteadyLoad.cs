@@ -96,7 +96,7 @@ internal sealed class SteadyLoad : IAsyncDisposable
             }
             catch (Exception e) when (e is SocketException or IOException or InvalidDataException or TimeoutException or TruncatedResponseException)
             {
-                Failures.Add(new Failure(begun, Stopwatch.GetTimestamp(), process, e.Message));
+                Failures.Add(new Failure(begun, Stopwatch.GetTimestamp(), process, e.Message, e is InvalidDataException));
                 client?.Dispose();
                 client = null;
             }
@@ -108,7 +108,8 @@ internal sealed class SteadyLoad : IAsyncDisposable
     }
 
     /// <param name="Process">Who had answered on that connection before; empty for a new one.</param>
-    internal sealed record Failure(long Begun, long Ended, string Process, string Text)
+    /// <param name="Wrong">There was an answer, and it was not the right one.</param>
+    internal sealed record Failure(long Begun, long Ended, string Process, string Text, bool Wrong)
     {
         public bool Covers(long moment) => Begun <= moment && moment <= Ended;
 

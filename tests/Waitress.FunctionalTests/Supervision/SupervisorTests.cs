@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Waitress.FunctionalTests.Harness;
 
 namespace Waitress.FunctionalTests.Supervision;
@@ -98,6 +99,60 @@ public sealed class SupervisorTests
 
         Assert.Equal(0, await server.Process.ExitAsync());
         Assert.DoesNotContain(workers, WorkerProcesses.Runs);
+    }
+
+    /// <summary>
+    /// What was asked before the signal is answered, all of it. After it a new connection may be refused, and a kept one be closed; an
+    /// answer is still never a wrong one.
+    /// </summary>
+    [Theory]
+    [InlineData("/")]
+    [InlineData("/slow")]
+    public async Task Stop_UnderSteadyLoad_AnswersEverythingAskedBefore(string target)
+    {
+        await using var server = await PythonServer.StartAsync("supervised:app", [.. TwoProcesses, "--threads=4"]);
+        await WorkerProcesses.ServingAsync(server, 2);
+        await using var load = new SteadyLoad(server, target: target);
+        await load.MoreAsync();
+        var signalled = Stopwatch.GetTimestamp();
+        Assert.Equal(0, await server.StopAsync());
+        await load.EndAsync();
+        Assert.DoesNotContain(load.Failures, failure => failure.Begun < signalled || failure.Wrong);
+        Assert.DoesNotContain("still r", server.Log.Text, StringComparison.Ordinal); // "still running", threads or requests
+    }
+
+    [Fact]
+    public async Task Usr1_AfterLogrotate_OpensTheFilesOfEveryWorkerAnew()
+    {
+        using var folder = new TemporaryFolder();
+        var log = folder.File("log");
+        folder.Write("logs.py", $$"""
+            import logging, os
+            logging.basicConfig(filename={{$"'{log}'"}}, format="%(process)d %(message)s")
+
+            def app(environ, start_response):
+                logging.warning("asked")
+                start_response("200 OK", [("Content-Length", "2")])
+                return [b"ok"]
+            """);
+        await using var server = await PythonServer.StartAsync("logs:app", TwoProcesses, folder: folder.Path);
+        var workers = await WorkerProcesses.ServingAsync(server, 2);
+        await EachAnswersAsync(log);
+        File.Move(log, log + ".1");
+        server.Process.Signal(PythonProcess.Sigusr1);
+        await EachAnswersAsync(log);
+        Assert.Equal(workers, WorkerProcesses.Of(server));
+        Assert.Equal(0, await server.StopAsync());
+
+        Task EachAnswersAsync(string file) => Deadline.Until(
+            async () =>
+            {
+                using var client = await server.ConnectAsync();
+                Assert.Equal("ok", (await client.GetAsync("/")).Text);
+                return File.Exists(file) && await File.ReadAllTextAsync(file) is var text
+                    && workers.All(worker => text.Contains($"{worker} asked", StringComparison.Ordinal));
+            },
+            $"both workers write to {file}");
     }
 
     [Fact]

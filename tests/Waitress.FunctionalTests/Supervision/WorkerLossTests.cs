@@ -78,6 +78,26 @@ public sealed class WorkerLossTests
         Assert.Equal(0, await server.StopAsync());
     }
 
+    /// <summary>With several threads no request of the worker need wait: only its main thread can tell.</summary>
+    [Theory]
+    [InlineData("1")]
+    [InlineData("4")]
+    public async Task Worker_WhoseCCodeHoldsTheGil_ShowsItsStacksAndIsReplaced(string threads)
+    {
+        await using var server = await PythonServer.StartAsync("supervised:app", [.. TwoProcesses, "--worker-timeout=3", "--threads=" + threads]);
+        await WorkerProcesses.ServingAsync(server, 2);
+        using var holding = await server.ConnectAsync();
+        await holding.SendAsync("GET /hold HTTP/1.1\r\nHost: test\r\n\r\n");
+        await server.Log.WaitForMark("holding");
+        await server.Log.WaitForLog("has hung: ");
+        await server.Log.WaitForLog("supervised.py\", line");
+        await holding.AssertClosedAsync();
+        await WorkerProcesses.ServingAsync(server, 2);
+        using var client = await server.ConnectAsync();
+        Assert.Equal(200, (await client.GetAsync("/")).Status);
+        Assert.Equal(0, await server.StopAsync());
+    }
+
     [Fact]
     public async Task Worker_ThatLeaks_IsRecycledWithoutAFailedRequest()
     {

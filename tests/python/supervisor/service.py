@@ -32,6 +32,7 @@ class FakeProcess:
         self.control.setblocking(False)
         self.errors, self.stderr = os.pipe()
         self.received = b""
+        self.frozen = False  # its main thread doesn't run
 
     def say(self, **message):
         self.theirs.send(json.dumps(message).encode() + b"\n")
@@ -45,6 +46,15 @@ class FakeProcess:
             pass
         *lines, self.received = self.received.split(b"\n")
         return [json.loads(line) for line in lines]
+
+    def live(self):
+        """Answer what asks for a sign of life, as a main thread that turns does; anything else waits for commands()."""
+        asked = self.commands()
+        for message in asked:
+            if message["command"] == "ping":
+                self.theirs.send(json.dumps({"event": "reply", "id": message["id"], "result": "pong"}).encode() + b"\n")
+            else:
+                self.received = json.dumps(message).encode() + b"\n" + self.received
 
     def serve(self):
         """Ready, and the first health check answered."""
@@ -135,6 +145,10 @@ class Service(unittest.TestCase):
         for _ in range(round(seconds)):
             self.now += 1
             self.loop.turn(0)
+            for worker in self.supervisor.workers:
+                (process,) = [process for process in self.processes if process.pid == worker.pid]
+                if worker.state == "ready" and not process.frozen:
+                    process.live()
 
     def set_board(self, process, **numbers):
         for name, number in numbers.items():

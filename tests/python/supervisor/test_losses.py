@@ -6,6 +6,7 @@ from unittest import mock
 
 from waitress._worker import STACKS_SIGNAL
 from waitress.supervisor import _health
+from waitress.supervisor._output import MOST_BYTES
 
 from supervisor.service import Service
 
@@ -106,6 +107,26 @@ class LossesTest(Service):
         self.pass_time(2)
         self.assertEqual(first.signals, [STACKS_SIGNAL, signal.SIGKILL])
         self.log_has("every thread has been inside one request for 31 s")
+
+    def test_worker_whose_main_thread_does_not_run_is_replaced_though_its_threads_rest(self):
+        first, second = self.serving()
+        first.frozen = True
+        for _ in range(45):
+            for process in (first, second):
+                self.set_board(process, heartbeat=int(self.now * 1e9))
+            self.pass_time(1)
+        self.assertEqual((first.signals, second.signals), ([STACKS_SIGNAL, signal.SIGKILL], []))
+        self.log_has("its main thread has not run for 3")
+
+    def test_worker_that_waits_because_nobody_reads_the_log_is_spared(self):
+        first, second = self.serving()
+        first.frozen = True
+        self.output._size = MOST_BYTES
+        for _ in range(45):
+            for process in (first, second):
+                self.set_board(process, heartbeat=int(self.now * 1e9))
+            self.pass_time(1)
+        self.assertEqual(first.signals, [])
 
     def test_look_that_comes_late_judges_nobody(self):
         first, second = self.serving()

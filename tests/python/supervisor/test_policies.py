@@ -124,6 +124,24 @@ class HealthTest(unittest.TestCase):
         now = 240 * SECOND
         self.assertIn("none was finished", self.health.serving(slot(heartbeat=now, requests=199, oldest=now - 40 * SECOND), now))
 
+    def test_main_thread_that_owes_an_answer_has_hung(self):
+        now = 8 * SECOND
+        alive = lambda: slot(heartbeat=now, requests=1)  # noqa: E731
+        self.assertFalse(self.health.due(7 * SECOND))
+        self.assertTrue(self.health.due(now))
+        self.assertFalse(self.health.due(9 * SECOND), "asked already")
+        self.health.lost()
+        self.assertTrue(self.health.due(20 * SECOND), "that question was lost")
+        now = 38 * SECOND
+        self.assertIsNone(self.health.serving(alive(), now))
+        now = 39 * SECOND
+        self.assertIn("main thread", self.health.serving(alive(), now))
+        self.health.excuse(now)
+        self.assertIsNone(self.health.serving(alive(), now))
+        self.health.answered(now)
+        now = 1000 * SECOND
+        self.assertIsNone(self.health.serving(alive(), now))
+
     def test_start_has_more_patience(self):
         self.assertIsNone(self.health.starting(119 * SECOND))
         self.assertIn("not ready", self.health.starting(121 * SECOND))
@@ -132,6 +150,7 @@ class HealthTest(unittest.TestCase):
         health = _health.Health(0.0, born=0)
         self.assertIsNone(health.serving(slot(heartbeat=1, all_inside=1, oldest=1), 10**6 * SECOND))
         self.assertIsNone(health.starting(10**6 * SECOND))
+        self.assertFalse(health.due(10**6 * SECOND))
 
 
 class GrowthTest(unittest.TestCase):
