@@ -28,10 +28,21 @@ internal static class Engine
         Add(engine, "events"u8, new Function("events", 0, _ => Events(log)).ToPython(type));
         Add(engine, "ended"u8, new Function("ended", 0, _ => PyNumbers.From(server.Ended)).ToPython(type));
         Add(engine, "close"u8, new Function("close", 0, _ => Attached(() => Close(server, log))).ToPython(type));
+        Add(engine, "interpreter"u8, new Function("interpreter", 5, values => NewInterpreter(values, log, interpreter)).ToPython(type));
         return engine.Move();
     }
 
-    private static void Add(PyRef engine, ReadOnlySpan<byte> name, PyNew value)
+    /// <summary>interpreter(name, app, call, path, argv): a worker of class interpreter, not yet begun.</summary>
+    private static PyNew NewInterpreter(PyArguments values, Mailbox log, Interpreter interpreter)
+    {
+        if (!SubInterpreter.IsSupported)
+            return PythonError.Raise(PythonError.Fault.Runtime, "This Python can't make an interpreter with its own GIL");
+        var task = new InterpreterTask(
+            PyTexts.ToText(values[0]), PyTexts.ToText(values[1]), PyObjects.IsTrue(values[2]), PyValues.ToList(values[3]), PyValues.ToList(values[4]));
+        return new InterpreterWorker(task, log).ToPython(interpreter);
+    }
+
+    internal static void Add(PyRef engine, ReadOnlySpan<byte> name, PyNew value)
     {
         using var owned = value.OrThrow();
         if (!PyObjects.SetAttribute(engine, name, owned))
