@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 
+from waitress._timeout import RequestTimeout
 from waitress.server import Server, create_server
 
 TYPE_CHECKING = False
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 __version__ = "1.0.0"
-__all__ = ["create_server", "profile", "serve", "serve_paste"]
+__all__ = ["RequestTimeout", "create_server", "profile", "serve", "serve_paste"]
 
 
 def serve(app: WSGIApplication, **kw: Any) -> None:

@@ -11,7 +11,9 @@ import stat
 import traceback
 from io import BytesIO
 
-__all__ = ["BodyStream", "BytesIO", "FileWrapper", "body_file", "direct_file", "log_failure"]
+from waitress._timeout import RequestTimeout
+
+__all__ = ["BodyStream", "BytesIO", "FileWrapper", "RequestTimeout", "body_file", "direct_file", "log_failure"]
 
 logger = logging.getLogger("waitress")
 

@@ -18,9 +18,11 @@ import traceback
 import warnings
 
 from waitress import _signals, _sockets
+from waitress._pool import Pool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from _typeshed.wsgi import WSGIApplication
@@ -29,15 +31,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("waitress")
 
-# Deep recursion in an app must end as RecursionError, which needs more stack than the 8 MiB (macOS: 512 KiB) of a
-# platform's default thread. Only address space is reserved; pages count when touched.
-STACK_SIZE = 16 * 1024 * 1024
 # How long workers that are still inside the app are waited for after the engine has ended; Waitress waits 5 s too.
 JOIN_SECONDS = 5.0
 # At interpreter exit: for requests in flight, then, after their connections were cut, for the threads to notice.
 EXIT_SECONDS = (5.0, 2.0)
 
-_stack_size_lock = threading.Lock()
 _running: set[Server] = set()
 
 
@@ -70,6 +68,9 @@ class Server:
             # Taken: neither a second server nor a child may take systemd's descriptors again (sd_listen_fds(3)).
             for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
                 os.environ.pop(name, None)
+        self._pool = Pool(self._engine, self._told_to_recycle)
+        self.on_recycle: Callable[[str], None] | None = None
+        """Called on the thread that runs the server when this process should be replaced, with the reason; the server goes on."""
         self._descriptors = [(number, os.fstat(number).st_ino) for number in self._engine.descriptors] if os.name != "nt" else []
         self.effective_listen = [(str(host), str(port)) for host, port in self._engine.listen]
         """Every address in force, as (host, port) strings; a Unix socket is ("unix", path)."""
@@ -111,33 +112,25 @@ class Server:
                 raise RuntimeError("This server is running already")
             self._state = "running"
         _running.add(self)
-        workers: list[threading.Thread] = []
         try:
             with _signals.stop_signals(self._stop_by_signal, self._wake_engine):
                 try:
-                    self._start(workers)
+                    self._pool.start(self._engine.threads)
                     self._wait_until_ended()
                 except BaseException:
                     self._engine.stop(False)
                     raise
                 finally:
-                    self._join(workers)
+                    self._join()
         finally:
             with self._lock:
                 self._state = "closed"
                 self._release()
             _running.discard(self)
 
-    def _start(self, workers: list[threading.Thread]) -> None:
-        with _stack_size_lock:  # the size is one setting of the whole process
-            previous = threading.stack_size(STACK_SIZE)
-            try:
-                for number in range(self._engine.threads):
-                    worker = threading.Thread(target=self._engine.work, name=f"waitress-{number}", daemon=True)
-                    workers.append(worker)
-                    worker.start()
-            finally:
-                threading.stack_size(previous)
+    def _told_to_recycle(self, reason: str) -> None:
+        if self.on_recycle is not None:
+            self.on_recycle(reason)
 
     def _stop_by_signal(self, name: str) -> None:
         # Runs inside a signal handler: no logging here, the interrupted code may be in the middle of a log line.
@@ -154,6 +147,7 @@ class Server:
                     self._engine.start()
                 while not self._engine.ended():
                     self._wait_for_wake()
+                    self._pool.obey()
                     self._log_events()
                 return
             except (KeyboardInterrupt, SystemExit):
@@ -180,12 +174,8 @@ class Server:
                 # A filter or handler of the app that raises must not end the server: any client can cause an entry.
                 traceback.print_exc()
 
-    def _join(self, workers: list[threading.Thread]) -> None:
-        deadline = time.monotonic() + JOIN_SECONDS
-        workers = [worker for worker in workers if worker.ident is not None]  # the system may have refused to start one
-        for worker in workers:
-            worker.join(max(0.0, deadline - time.monotonic()))
-        stuck = [worker.name for worker in workers if worker.is_alive()]
+    def _join(self) -> None:
+        stuck = self._pool.join(JOIN_SECONDS)
         if stuck:
             logger.warning("%d thread(s) still running: %s", len(stuck), ", ".join(stuck))
 

@@ -12,6 +12,7 @@ internal static unsafe partial class Api
     public static readonly delegate* unmanaged[Cdecl]<PyRef, PyRef, int> PyList_Append =
         (delegate* unmanaged[Cdecl]<PyRef, PyRef, int>)Export();
     public static readonly delegate* unmanaged[Cdecl]<PyRef, nint> PyList_Size = (delegate* unmanaged[Cdecl]<PyRef, nint>)Export();
+    public static readonly delegate* unmanaged[Cdecl]<PyRef, PyNew> PyList_AsTuple = (delegate* unmanaged[Cdecl]<PyRef, PyNew>)Export();
     public static readonly delegate* unmanaged[Cdecl]<PyRef, nint> PyTuple_Size = (delegate* unmanaged[Cdecl]<PyRef, nint>)Export();
     public static readonly delegate* unmanaged[Cdecl]<nint, PyNew> PyTuple_New = (delegate* unmanaged[Cdecl]<nint, PyNew>)Export();
 

@@ -40,6 +40,8 @@ internal static unsafe class PySequences
         return tuple;
     }
 
+    public static PyNew TupleOf(PyRef list) => Api.PyList_AsTuple(list);
+
     public static long ListLength(PyRef list) => Api.PyList_Size(list);
 
     public static long TupleLength(PyRef tuple) => Api.PyTuple_Size(tuple);

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Waitress.CPython;
 
 /// <summary>
@@ -8,6 +10,19 @@ namespace Waitress.CPython;
 internal ref struct PythonThread
 {
     private nint _state;
+
+    /// <summary>The calling thread's ident, as threading.get_ident() tells it.</summary>
+    public static unsafe long Ident => (long)Api.PyThread_get_thread_ident().Value;
+
+    /// <summary>
+    /// Has an exception of that type raised in the thread, of this interpreter, as soon as it runs Python code: a call in C that waits is not broken off.
+    /// Called attached. False: there is no such thread.
+    /// </summary>
+    public static unsafe bool Raise(long ident, PyRef exceptionType) =>
+        Api.PyThreadState_SetAsyncExc(new CULong((nuint)ident), exceptionType) > 0;
+
+    /// <summary>Takes back what <see cref="Raise"/> has asked for, if it has not happened yet. Called attached.</summary>
+    public static unsafe void TakeBackRaise(long ident) => _ = Api.PyThreadState_SetAsyncExc(new CULong((nuint)ident), default);
 
     /// <summary>Gives the GIL up; the caller holds no PyRef from here on.</summary>
     public static unsafe PythonThread Detach()

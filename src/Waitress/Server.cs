@@ -27,14 +27,12 @@ internal sealed class Server : IDisposable
     private readonly InFlight _inFlight = new();
     private readonly IdleSweep _sweep = new(TimeProvider.System);
     private readonly RequestQueue<Exchange> _queue;
-    private readonly WsgiApp _app;
-    private readonly List<Worker> _workers = [];
+    private readonly QueueLimits _limits;
+    private readonly Pool _pool;
     private readonly Watcher _watcher;
     private readonly KestrelServer _kestrel;
     private readonly CancellationTokenSource _atOnce = new();
     private readonly Lock _gate = new();
-    private int _nextWorker;
-    private int _users = 1; // This server until it is disposed, and each thread inside Work.
     private Task? _start;
     private bool _stopping;
 
@@ -43,11 +41,12 @@ internal sealed class Server : IDisposable
         (_settings, _sockets, _log) = (settings, sockets, log);
 
         // A connection has one request at a time, so the queue can't be longer than there are connections.
-        _queue = new RequestQueue<Exchange>((int)Math.Min((long)settings.ConnectionLimit + sockets.Count, int.MaxValue), settings.Concurrency, TimeProvider.System);
-        _app = new WsgiApp(interpreter, app, settings, log);
-        for (var i = 0; i < settings.Concurrency; i++)
-            _workers.Add(new Worker(_queue, _app, TimeProvider.System));
-        _watcher = new Watcher(_queue, _workers, interpreter.IsParallel, log, TimeProvider.System);
+        var backlog = settings.BacklogLimit ?? (int)Math.Min((long)settings.ConnectionLimit + sockets.Count, int.MaxValue);
+        _queue = new RequestQueue<Exchange>(backlog, TimeProvider.System);
+        _limits = new QueueLimits(_queue, TimeSpan.FromSeconds(settings.QueueTimeout), backlog, log, TimeProvider.System);
+        var wsgi = new WsgiApp(interpreter, app, settings, log);
+        _pool = new Pool(wsgi, wsgi.Serve, _queue, _limits, settings, log, TimeProvider.System);
+        _watcher = new Watcher(_queue, _pool, _limits, settings, interpreter.IsParallel, log, TimeProvider.System);
 
         var connections = new ConnectionGate(settings.ConnectionLimit, TimeProvider.System, TellCrowded);
         var kestrelLog = new KestrelLog(KestrelReports);
@@ -63,7 +62,10 @@ internal sealed class Server : IDisposable
     public bool Activated { get; private init; }
 
     /// <summary>How many Python threads are to call <see cref="Work"/>.</summary>
-    public int Threads => _workers.Count;
+    public int Threads => _pool.Places;
+
+    /// <summary>The app and its threads.</summary>
+    public Pool Pool => _pool;
 
     /// <summary>True when the stop is complete: no connection is left, and the workers go home.</summary>
     public bool Ended { get; private set; }
@@ -86,25 +88,14 @@ internal sealed class Server : IDisposable
             if (_stopping)
                 return; // A signal came first; there is nothing to stop.
             _watcher.Start();
-            _start = _kestrel.StartAsync(new Application(_settings, _queue, _watcher, _inFlight, _sweep, _log), CancellationToken.None);
+            _start = _kestrel.StartAsync(new Application(_settings, _queue, _limits, _watcher, _inFlight, _sweep, _log), CancellationToken.None);
         }
 
         _start.GetAwaiter().GetResult();
     }
 
     /// <summary>The body of one Python worker thread: serves until the server has ended.</summary>
-    public void Work()
-    {
-        Interlocked.Increment(ref _users);
-        try
-        {
-            _workers[Interlocked.Increment(ref _nextWorker) - 1].Run();
-        }
-        finally
-        {
-            Leave();
-        }
-    }
+    public void Work() => _pool.Work();
 
     /// <summary>
     /// Stops accepting, lets requests in flight end for up to graceful_timeout, closes the connections, sends the workers home.
@@ -139,17 +130,7 @@ internal sealed class Server : IDisposable
         _sweep.Dispose();
         _watcher.Dispose();
         _atOnce.Dispose();
-        Leave();
-    }
-
-    // Attached. A worker that comes back from the app after all, when the server is long closed, needs its Python objects till the end.
-    private void Leave()
-    {
-        if (Interlocked.Decrement(ref _users) > 0)
-            return;
-        foreach (var worker in _workers)
-            worker.Dispose();
-        _app.Dispose();
+        _pool.Dispose();
     }
 
     private async Task StopAsync()

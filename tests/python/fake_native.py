@@ -27,6 +27,9 @@ class FakeEngine:
         self.hold = False  # True: graceful stops take until the ungraceful one
         self._ended = False
         self._mailbox: list[tuple[str, int, str]] = []
+        self.orders: list[tuple] = []
+        self.interrupts: list[tuple] = []
+        self.over = True  # what interrupt() answers
 
     def start(self):
         self.calls.append("start")
@@ -56,6 +59,18 @@ class FakeEngine:
     def events(self):
         taken, self._mailbox = self._mailbox, []
         return taken
+
+    def order(self, *order):
+        self.orders.append(order)
+        self.wake()
+
+    def requests(self):
+        taken, self.orders = self.orders, []
+        return taken
+
+    def interrupt(self, number, exception_type):
+        self.interrupts.append((number, exception_type))
+        return self.over
 
     def ended(self):
         return self._ended

@@ -49,6 +49,8 @@ internal sealed record Settings
     public int ThreadsOfWorker => Threads ?? 1;
     /// <summary>Requests that one process serves at once: of class process each worker is one, otherwise it holds them all.</summary>
     public int Concurrency => WorkerClass == Process ? ThreadsOfWorker : WorkerCount * ThreadsOfWorker;
+    /// <summary>Up to how many they may become.</summary>
+    public int MostConcurrency => Math.Max(Concurrency, MaxThreads ?? 0);
 
     // What the app is told.
     public string UrlScheme { get; init; } = "http";

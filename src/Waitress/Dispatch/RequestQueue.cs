@@ -7,50 +7,56 @@ namespace Waitress.Dispatch;
 ///
 /// Receives them from I/O threads, hands them to the threads that sit in <see cref="Seat"/>s. Bounded: a full queue refuses.
 /// A seat that keeps up is the only one that is woken (last in, first out): a hand-over between threads costs more than a
-/// small app. How many seats may take work at once, the target, is the <see cref="Pacer"/>'s decision.
+/// small app. How many seats may take work at once, the target, is the <see cref="Pacer"/>'s decision; seats come and go with their threads.
 /// All state is guarded by one lock that is held for some tens of nanoseconds, never while waiting.
 /// </summary>
-internal sealed class RequestQueue<T>(int capacity, int seats, TimeProvider time)
+internal sealed class RequestQueue<T>(int capacity, TimeProvider time)
     where T : class
 {
     private readonly Lock _gate = new();
     private readonly Queue<(T Item, long Since)> _waiting = new();
-    private readonly Stack<Seat> _idle = new(seats);
-    private int _active;
+    private readonly List<Seat> _idle = []; // The end is the one that rested last.
+    private int _seats, _active, _onTheirWay;
     private int _target = 1;
     private long _taken;
     private bool _closed;
 
-    /// <summary>False when the queue is full or closed; the request then gets an answer at once.</summary>
-    public bool TryAdd(T item)
+    /// <summary>
+    /// Queues the request, unless as many wait as may. One for which a seat rests, or is on its way, does not count as waiting: what the limit
+    /// bounds is the wait for a thread that has something else to do.
+    /// </summary>
+    public Admission Add(T item)
     {
         Seat? woken;
         lock (_gate)
         {
-            if (_closed || _waiting.Count >= capacity)
-                return false;
+            if (_closed)
+                return Admission.Closed;
+            if (_waiting.Count - _onTheirWay - (_seats - _active) >= capacity)
+                return Admission.Full;
             _waiting.Enqueue((item, time.GetTimestamp()));
             woken = PopIdle();
         }
 
         woken?.Wake();
-        return true;
+        return Admission.Queued;
     }
 
-    /// <summary>The next request for a seat that is active; false when there is none or the seat shall rest.</summary>
-    public bool TryTake([NotNullWhen(true)] out T? item)
+    /// <summary>The next request for a seat that is active, and since when it waits; false when there is none or the seat shall rest.</summary>
+    public bool TryTake(Seat seat, [NotNullWhen(true)] out T? item, out long since)
     {
         Seat? woken;
         lock (_gate)
         {
+            Arrive(seat);
             if (_active > _target || !_waiting.TryDequeue(out var next))
             {
-                item = null;
+                (item, since) = (null, 0);
                 return false;
             }
 
             _taken++;
-            item = next.Item;
+            (item, since) = next;
             woken = PopIdle();
         }
 
@@ -58,7 +64,66 @@ internal sealed class RequestQueue<T>(int capacity, int seats, TimeProvider time
         return true;
     }
 
-    /// <summary>Rests in the seat until there is work for it; false when the queue is closed and empty.</summary>
+    /// <summary>The first request, if it has waited for longer than that: then it is the caller's to refuse.</summary>
+    public bool TryExpire(TimeSpan limit, [NotNullWhen(true)] out T? item)
+    {
+        lock (_gate)
+        {
+            var late = _waiting.TryPeek(out var head) && time.GetElapsedTime(head.Since) > limit;
+            item = late ? _waiting.Dequeue().Item : null;
+            return late;
+        }
+    }
+
+    /// <summary>A thread has come.</summary>
+    public void Join(Seat seat)
+    {
+        lock (_gate)
+        {
+            seat.Present = true;
+            _seats++;
+        }
+    }
+
+    /// <summary>A thread goes, or is given up while it serves: its place among the active ones is free at once.</summary>
+    public void Leave(Seat seat)
+    {
+        Seat? woken;
+        lock (_gate)
+        {
+            if (!seat.Present)
+                return;
+            Arrive(seat);
+            seat.Present = false;
+            _seats--;
+            if (seat.Active)
+                _active--;
+            seat.Active = false;
+            woken = PopIdle();
+        }
+
+        woken?.Wake();
+    }
+
+    /// <summary>Sends up to that many resting seats home, those first that have rested for longest. How many went.</summary>
+    public int Dismiss(int count)
+    {
+        lock (_gate)
+        {
+            count = Math.Clamp(count, 0, _idle.Count);
+            foreach (var seat in _idle[..count])
+            {
+                seat.Present = false;
+                _seats--;
+                seat.Wake();
+            }
+
+            _idle.RemoveRange(0, count);
+            return count;
+        }
+    }
+
+    /// <summary>Rests in the seat until there is work for it; false when the queue is closed and empty, or the seat is to go home.</summary>
     public bool Wait(Seat seat)
     {
         lock (_gate)
@@ -71,7 +136,7 @@ internal sealed class RequestQueue<T>(int capacity, int seats, TimeProvider time
                 _active--;
             }
 
-            if (_waiting.Count == 0 && _closed)
+            if (!seat.Present || (_waiting.Count == 0 && _closed))
                 return false;
             if (_waiting.Count > 0 && _active < _target)
             {
@@ -79,7 +144,7 @@ internal sealed class RequestQueue<T>(int capacity, int seats, TimeProvider time
                 return true;
             }
 
-            _idle.Push(seat);
+            _idle.Add(seat);
         }
 
         seat.Rest();
@@ -92,9 +157,10 @@ internal sealed class RequestQueue<T>(int capacity, int seats, TimeProvider time
         lock (_gate)
         {
             _closed = true;
-            _target = seats; // Nobody rests any more: who finds the queue empty goes home.
-            while (_idle.TryPop(out var seat))
+            _target = int.MaxValue; // Nobody rests any more: who finds the queue empty goes home.
+            foreach (var seat in _idle)
                 seat.Wake();
+            _idle.Clear();
         }
     }
 
@@ -104,7 +170,8 @@ internal sealed class RequestQueue<T>(int capacity, int seats, TimeProvider time
         Seat? woken;
         lock (_gate)
         {
-            _target = Math.Clamp(count, 1, seats);
+            if (!_closed)
+                _target = Math.Max(count, 1);
             woken = PopIdle();
         }
 
@@ -116,17 +183,29 @@ internal sealed class RequestQueue<T>(int capacity, int seats, TimeProvider time
         lock (_gate)
         {
             var oldest = _waiting.TryPeek(out var head) ? time.GetElapsedTime(head.Since) : TimeSpan.Zero;
-            return new QueueState(_waiting.Count, oldest, _taken, _active, seats - _active, _target);
+            return new QueueState(_waiting.Count, oldest, _taken, _active, _seats - _active, _target);
         }
     }
 
     private Seat? PopIdle()
     {
         // Closed seats go home instead of working; a seat is never woken for nothing.
-        if (_waiting.Count == 0 || _active >= _target || !_idle.TryPop(out var seat))
+        if (_waiting.Count == 0 || _active >= _target || _idle.Count == 0)
             return null;
+        var seat = _idle[^1];
+        _idle.RemoveAt(_idle.Count - 1);
         Activate(seat);
+        seat.OnItsWay = true;
+        _onTheirWay++;
         return seat;
+    }
+
+    private void Arrive(Seat seat)
+    {
+        if (!seat.OnItsWay)
+            return;
+        seat.OnItsWay = false;
+        _onTheirWay--;
     }
 
     private void Activate(Seat seat)
@@ -135,12 +214,3 @@ internal sealed class RequestQueue<T>(int capacity, int seats, TimeProvider time
         _active++;
     }
 }
-
-/// <summary>What the queue looks like at one moment.</summary>
-/// <param name="Waiting">Requests that no thread has taken yet.</param>
-/// <param name="Oldest">How long the first of them has waited.</param>
-/// <param name="Taken">Requests handed out since the start.</param>
-/// <param name="Active">Seats that take work.</param>
-/// <param name="Idle">Seats that rest.</param>
-/// <param name="Target">How many may be active.</param>
-internal readonly record struct QueueState(int Waiting, TimeSpan Oldest, long Taken, int Active, int Idle, int Target);

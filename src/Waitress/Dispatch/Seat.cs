@@ -10,6 +10,12 @@ internal sealed class Seat : IDisposable
     /// <summary>True while the thread takes work. Guarded by the queue's lock.</summary>
     public bool Active { get; set; }
 
+    /// <summary>True from <see cref="RequestQueue{T}.Join"/> to <see cref="RequestQueue{T}.Leave"/>. Guarded by the queue's lock.</summary>
+    public bool Present { get; set; }
+
+    /// <summary>True from the wake-up until the thread asks for work. Guarded by the queue's lock.</summary>
+    public bool OnItsWay { get; set; }
+
     public void Wake() => _signal.Set();
 
     public void Rest() => _signal.WaitOne();

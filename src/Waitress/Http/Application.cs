@@ -18,7 +18,7 @@ namespace Waitress.Http;
 /// Receives parsed requests on the I/O thread of their connection, and promises that each gets one answer. Holds no thread
 /// while it waits. From the moment the Python thread completes the exchange, the rest runs on that thread, detached.
 /// </summary>
-internal sealed class Application(Settings settings, RequestQueue<Exchange> queue, Watcher watcher, InFlight inFlight, IdleSweep sweep, Mailbox log) : IHttpApplication<Exchange>
+internal sealed class Application(Settings settings, RequestQueue<Exchange> queue, QueueLimits limits, Watcher watcher, InFlight inFlight, IdleSweep sweep, Mailbox log) : IHttpApplication<Exchange>
 {
     private readonly RequestGuard _guard = new(settings);
     private readonly ProxyHeaders _proxies = new(settings);
@@ -46,8 +46,8 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
 
         // 3. Queue, 4. worker: the app is called and its answer gathered, or sent while it is made.
         exchange.Queued();
-        if (refusal is null && !queue.TryAdd(exchange))
-            refusal = Refusal.Stopping;
+        if (refusal is null)
+            refusal = Enqueue(exchange);
         if (refusal is null)
         {
             watcher.Notice();
@@ -104,6 +104,20 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
         {
             log.Post(LogEvent.StorageFailed, "a request body", e.Message);
             return Refusal.StorageFailed;
+        }
+    }
+
+    private Refusal? Enqueue(Exchange exchange)
+    {
+        switch (queue.Add(exchange))
+        {
+            case Admission.Queued:
+                return null;
+            case Admission.Full:
+                limits.NoteFull();
+                return Refusal.QueueFull;
+            default:
+                return Refusal.Stopping;
         }
     }
 

@@ -1,6 +1,7 @@
 using Waitress.Configuration;
 using Waitress.CPython;
 using Waitress.Telemetry;
+using Waitress.Workers;
 using Waitress.Wsgi;
 
 namespace Waitress.Python;
@@ -26,6 +27,9 @@ internal static class Engine
         Add(engine, "work"u8, new Function("work", 0, _ => Attached(server.Work)).ToPython(type));
         Add(engine, "stop"u8, new Function("stop", 1, values => Stop(server, PyObjects.IsTrue(values[0]))).ToPython(type));
         Add(engine, "events"u8, new Function("events", 0, _ => Events(log)).ToPython(type));
+        Add(engine, "requests"u8, new Function("requests", 0, _ => Requests(server.Pool.Orders)).ToPython(type));
+        Add(engine, "interrupt"u8, new Function("interrupt", 2,
+            values => PyNumbers.From(server.Pool.Interrupt(PyNumbers.ToInt64(values[0]), values[1]))).ToPython(type));
         Add(engine, "ended"u8, new Function("ended", 0, _ => PyNumbers.From(server.Ended)).ToPython(type));
         Add(engine, "close"u8, new Function("close", 0, _ => Attached(() => Close(server, log))).ToPython(type));
         Add(engine, "interpreter"u8, new Function("interpreter", 5, values => NewInterpreter(values, log, interpreter)).ToPython(type));
@@ -67,6 +71,23 @@ internal static class Engine
         }
 
         return list.Move();
+    }
+
+    private static PyNew Requests(Orders orders)
+    {
+        var (threads, timedOut, recycle) = orders.Take();
+        using var list = PySequences.NewList();
+        var complete = threads == 0 || AppendTuple(list, "grow", threads);
+        foreach (var late in timedOut)
+            complete = complete && AppendTuple(list, "timeout", late.Thread, late.Number, late.Seconds, late.Request);
+        complete = complete && (recycle is null || AppendTuple(list, "recycle", recycle));
+        return complete ? list.Move() : default;
+    }
+
+    private static bool AppendTuple(PyRef list, params object?[] items)
+    {
+        using var made = PyValues.FromList(items);
+        return !made.IsNull && PySequences.Append(list, PySequences.TupleOf(made));
     }
 
     private static PyNew Stop(Server server, bool graceful) => Detached(() => server.Stop(graceful));

@@ -26,11 +26,17 @@ internal sealed record LogEvent(int Id, string Logger, int Level, string Text)
     public static readonly LogEvent AcceptFailed = new(13, "waitress", Warning, "{0}");
     public static readonly LogEvent EngineFault = new(14, "waitress", Error, "Fault in the server: {0}");
 
+    public static readonly LogEvent QueueTimeout = new(15, "waitress.queue", Warning, "{0} request(s) waited for a thread for longer than queue_timeout ({1} s) and got 503");
+    public static readonly LogEvent BacklogFull = new(16, "waitress.queue", Warning, "{0} request(s) got 503: as many as backlog_limit ({1}) were waiting for a thread");
+    public static readonly LogEvent ThreadBack = new(17, "waitress", Warning, "{0}: its thread has ended, {1:0.0} s after request_timeout");
+    public static readonly LogEvent ThreadsStuck = new(18, "waitress", Error, "{0} thread(s) over request_timeout are stuck, in C code that waits; {1} others serve in their place");
+    public static readonly LogEvent TooManyStuck = new(19, "waitress", Error, "{0} threads are stuck: no more are started in their place");
+
     /// <summary>Every row, for the documentation and the tests.</summary>
     public static IReadOnlyList<LogEvent> All { get; } =
     [
         QueueDepth, Refused, LimitReached, LimitLeft, TooManyBytes, TooFewBytes, BodyForbidden, Disconnected, StorageFailed,
-        ProxyHeaders, StillRunning, Lost, AcceptFailed, EngineFault,
+        ProxyHeaders, StillRunning, Lost, AcceptFailed, EngineFault, QueueTimeout, BacklogFull, ThreadBack, ThreadsStuck, TooManyStuck,
     ];
 
     private CompositeFormat Format { get; } = CompositeFormat.Parse(Text);

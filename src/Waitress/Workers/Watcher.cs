@@ -1,3 +1,4 @@
+using Waitress.Configuration;
 using Waitress.Dispatch;
 using Waitress.Http;
 using Waitress.Telemetry;
@@ -6,16 +7,21 @@ namespace Waitress.Workers;
 
 /// <summary>
 /// Looks after the workers while they have work: asks the <see cref="Pacer"/> how many should run, sends answers that a worker
-/// holds back for too long, and tells of a long queue. A thread of its own, never attached; it rests while all is quiet.
+/// holds back for too long, keeps the limits of time (<see cref="RequestTimeouts"/>, <see cref="QueueLimits"/>) and tells of a long queue. A thread of
+/// its own, never attached; it rests while all is quiet, but not longer than until the next limit.
 /// </summary>
-internal sealed class Watcher(RequestQueue<Exchange> queue, IReadOnlyList<Worker> workers, bool parallel, Mailbox log, TimeProvider time) : IDisposable
+internal sealed class Watcher(RequestQueue<Exchange> queue, Pool pool, QueueLimits limits, Settings settings, bool parallel, Mailbox log, TimeProvider time) : IDisposable
 {
     private static readonly TimeSpan FirstLooks = TimeSpan.FromMilliseconds(1), LaterLooks = TimeSpan.FromMilliseconds(4);
 
     // A burst is looked at closely for some milliseconds; a steady load costs 250 looks a second, about 0.2 % of a core.
     private const int CloseLooks = 8, LooksUntilRest = 25;
 
-    private readonly Pacer _pacer = new(workers.Count, parallel);
+    private static readonly TimeSpan ShrinkLooks = TimeSpan.FromSeconds(1);
+
+    private readonly Pacer _pacer = new(settings.Concurrency, parallel, settings.MostConcurrency);
+    private readonly Growth _growth = new(pool, settings.Concurrency, settings.MostConcurrency, time);
+    private readonly RequestTimeouts _timeouts = new(pool, TimeSpan.FromSeconds(settings.RequestTimeout), settings.Supervised, log, time);
     private readonly AutoResetEvent _work = new(false);
     private Thread? _thread;
     private volatile bool _resting, _ended;
@@ -68,9 +74,16 @@ internal sealed class Watcher(RequestQueue<Exchange> queue, IReadOnlyList<Worker
     private void Rest()
     {
         _resting = true;
-        if (queue.Read().Waiting == 0 && workers.All(worker => worker.Outbox.IsEmpty) && !_ended)
-            _work.WaitOne();
+        var state = queue.Read();
+        if (state.Waiting == 0 && pool.Workers.All(worker => worker.Outbox.IsEmpty) && !_ended)
+            _work.WaitOne(RestTime(state));
         _resting = false;
+    }
+
+    private TimeSpan RestTime(in QueueState state)
+    {
+        var rest = _timeouts.Rest(state.Active > 0);
+        return _growth.IsGrown && (rest == Timeout.InfiniteTimeSpan || rest > ShrinkLooks) ? ShrinkLooks : rest;
     }
 
     // A fault here must not end the process, nor the watching.
@@ -89,20 +102,25 @@ internal sealed class Watcher(RequestQueue<Exchange> queue, IReadOnlyList<Worker
 
     private bool Look()
     {
-        foreach (var worker in workers)
+        foreach (var worker in pool.Workers)
             worker.Outbox.Rescue();
+        _timeouts.Look();
+        var told = limits.Look();
         var state = queue.Read();
-        var target = _pacer.Look(state, state.Waiting == 0 && state.Target == 1 ? null : AllAsleep());
+        var target = _growth.Look(state, _pacer.Look(state, NeedsProbe(state) ? AllAsleep() : null));
         if (target != state.Target)
             queue.Retarget(target);
+        pool.Fill();
         WarnOfDepth(state);
-        return state.Waiting > 0;
+        return state.Waiting > 0 || told;
     }
+
+    private static bool NeedsProbe(in QueueState state) => state.Waiting > 0 || state.Target > 1;
 
     private bool? AllAsleep()
     {
         bool? all = null;
-        foreach (var worker in workers)
+        foreach (var worker in pool.Workers)
         {
             if (!worker.Active || worker.Probe?.IsAsleep() is not { } asleep)
                 continue;

@@ -8,8 +8,9 @@ namespace Waitress.Wsgi;
 /// Where the bytes of an app's body enter the response, from the iterable or from write(): cut to the announced length, with
 /// a warning for what the app did wrong (PEP 3333, "Handling the Content-Length Header"). Runs attached, detaches to send.
 /// </summary>
-internal sealed class BodyPort(Exchange exchange, Mailbox log)
+internal sealed class BodyPort(AppCall call, Mailbox log)
 {
+    private readonly Exchange _exchange = call.Exchange;
     private bool _warned;
 
     public enum Outcome
@@ -20,12 +21,12 @@ internal sealed class BodyPort(Exchange exchange, Mailbox log)
         /// <summary>Nobody is left to read it.</summary>
         ClientGone,
 
+        /// <summary>The request is over: its time was up, or it ended long ago.</summary>
+        Ended,
+
         /// <summary>A Python error is set.</summary>
         Failed,
     }
-
-    /// <summary>Forgets the request before.</summary>
-    public void Reset() => _warned = false;
 
     /// <summary>Sends one block at once.</summary>
     public Outcome Write(PyRef block)
@@ -33,7 +34,10 @@ internal sealed class BodyPort(Exchange exchange, Mailbox log)
         using var buffer = new PyBuffer();
         if (!buffer.TryTake(block))
             return Outcome.Failed;
-        if (!exchange.Response.Started)
+        using var scope = call.Enter();
+        if (!scope.Entered)
+            return Outcome.Ended;
+        if (!_exchange.Response.Started)
         {
             PythonError.Raise(PythonError.Fault.Assertion, "start_response was not called before the body");
             return Outcome.Failed;
@@ -43,7 +47,17 @@ internal sealed class BodyPort(Exchange exchange, Mailbox log)
         if (bytes.IsEmpty)
             return Outcome.Sent;
         using (PythonThread.Detach())
-            return exchange.Response.Send(bytes) ? Outcome.Sent : Outcome.ClientGone;
+        {
+            var began = call.BeginWait();
+            try
+            {
+                return _exchange.Response.Send(bytes) ? Outcome.Sent : Outcome.ClientGone;
+            }
+            finally
+            {
+                call.EndWait(began);
+            }
+        }
     }
 
     /// <summary>How many bytes a block holds; -1 when it is not bytes-like, which <see cref="Write"/> will tell the app.</summary>
@@ -56,12 +70,12 @@ internal sealed class BodyPort(Exchange exchange, Mailbox log)
         return -1;
     }
 
-    /// <summary>Keeps a whole small body for the moment when the thread is free; false when it has to be written.</summary>
-    public bool TryGather(PyRef block) => exchange.Response.TryGather(Fit(PyBytes.Span(block)));
+    /// <summary>Keeps a whole small body for the moment when the thread is free; false when it has to be written. In a scope of the call.</summary>
+    public bool TryGather(PyRef block) => _exchange.Response.TryGather(Fit(PyBytes.Span(block)));
 
     private ReadOnlySpan<byte> Fit(ReadOnlySpan<byte> bytes)
     {
-        var response = exchange.Response;
+        var response = _exchange.Response;
         if (response.Bodiless)
         {
             if (!bytes.IsEmpty)
@@ -78,7 +92,7 @@ internal sealed class BodyPort(Exchange exchange, Mailbox log)
     private void Warn(LogEvent what, object? value)
     {
         if (!_warned)
-            log.Post(what, value, exchange.Request.Method, exchange.Request.RawTarget);
+            log.Post(what, value, _exchange.Request.Method, _exchange.Request.RawTarget);
         _warned = true;
     }
 }

@@ -42,11 +42,12 @@ internal sealed class Environ : IDisposable
     public EnvironKeys Keys { get; } = new();
 
     /// <summary>A new environ for the request, its input stream included.</summary>
-    public PyNew Build(Exchange exchange, PyRef input)
+    public PyNew Build(AppCall call, PyRef input)
     {
+        var exchange = call.Exchange;
         var environ = PyDicts.Copy(_template.Ref);
         if (!environ.IsNull && SetLine(environ, exchange) && SetClient(environ, exchange) && SetHeaders(environ, exchange)
-            && SetStreams(environ, exchange, input))
+            && SetStreams(environ, call, input))
             return environ;
         environ.Dispose();
         return default;
@@ -100,13 +101,13 @@ internal sealed class Environ : IDisposable
             || PyDicts.Set(environ, Keys.ContentLength.Ref, PyTexts.FromLatin1(exchange.Body.Length.ToString(CultureInfo.InvariantCulture)));
     }
 
-    private bool SetStreams(PyRef environ, Exchange exchange, PyRef input)
+    private bool SetStreams(PyRef environ, AppCall call, PyRef input)
     {
         // Looked up each time: apps and test tools replace sys.stderr.
         var errors = PyObjects.System("stderr"u8);
         return PyDicts.Set(environ, Keys.Input.Ref, input)
             && (errors.IsNull || PyDicts.Set(environ, Keys.Errors.Ref, errors))
-            && PyDicts.Set(environ, Keys.ClientDisconnected.Ref, new ClientDisconnected(exchange).ToPython(_python.Interpreter.CallableType.Ref));
+            && PyDicts.Set(environ, Keys.ClientDisconnected.Ref, new ClientDisconnected(call).ToPython(_python.Interpreter.CallableType.Ref));
     }
 
     // Texts of a small closed set (methods, ports, schemes): an unknown method is a token of the client's, so it is not kept.

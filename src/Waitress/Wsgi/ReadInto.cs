@@ -13,11 +13,11 @@ namespace Waitress.Wsgi;
 /// returns how many it has put into the buffer; 0 is the end. OSError when the client breaks off, sends broken framing, too
 /// much, or nothing for channel_timeout seconds.
 /// </summary>
-internal sealed class ReadInto(Exchange exchange, Settings settings) : PyCallable
+internal sealed class ReadInto(AppCall call, Settings settings) : PyCallable
 {
     private static readonly Refusal ClientLeft = Refusal.BadRequest.Because("The client has disconnected");
 
-    private readonly int _number = exchange.Number;
+    private readonly Exchange _exchange = call.Exchange;
     private long _total;
     private bool _ended;
     private Refusal? _failure;
@@ -25,7 +25,8 @@ internal sealed class ReadInto(Exchange exchange, Settings settings) : PyCallabl
     protected override PyNew Call(PyArguments arguments)
     {
         arguments.Expect("readinto", 1, 1);
-        if (exchange.Number != _number)
+        using var scope = call.Enter();
+        if (!scope.Entered)
             return PythonError.Raise(PythonError.Fault.Value, "read of a request body after its request had ended");
         using var buffer = new PyBuffer();
         if (!buffer.TryTake(arguments[0], writable: true))
@@ -34,12 +35,14 @@ internal sealed class ReadInto(Exchange exchange, Settings settings) : PyCallabl
         using (PythonThread.Detach())
         {
             // A failure stays: read again, a body that broke off must not look like one that ended, nor a read be begun twice.
+            var began = call.BeginWait();
             if (_failure is null)
                 (read, _failure) = Read(buffer.WritableBytes);
+            call.EndWait(began);
         }
 
         // The answer, should the app let the error through: it is the client's fault, and nothing to show a traceback for.
-        exchange.InputRefusal = _failure;
+        _exchange.InputRefusal = _failure;
         return _failure is null ? PyNumbers.From(read) : PythonError.Raise(PythonError.Fault.Connection, _failure.Detail);
     }
 
@@ -49,7 +52,7 @@ internal sealed class ReadInto(Exchange exchange, Settings settings) : PyCallabl
             return (0, null);
         try
         {
-            var pending = exchange.BodyReader.ReadAsync(CancellationToken.None).AsTask();
+            var pending = _exchange.BodyReader.ReadAsync(CancellationToken.None).AsTask();
             if (!pending.IsCompleted && !Arrived(pending))
                 return (0, Refusal.RequestTimeout);
             var result = pending.GetAwaiter().GetResult();
@@ -57,15 +60,15 @@ internal sealed class ReadInto(Exchange exchange, Settings settings) : PyCallabl
             var taken = result.Buffer.Slice(0, length);
             taken.CopyTo(destination);
             _ended = result.IsCompleted && length == result.Buffer.Length;
-            exchange.BodyReader.AdvanceTo(taken.End);
+            _exchange.BodyReader.AdvanceTo(taken.End);
             _total += length;
-            if (exchange.BrokenFraming is { } broken)
+            if (_exchange.BrokenFraming is { } broken)
                 return (0, broken);
             return _total >= settings.MaxRequestBodySize ? (0, Refusal.BodyTooLarge) : (length, null);
         }
         catch (Exception e) when (e is IOException or OperationCanceledException or BadHttpRequestException)
         {
-            return (0, exchange.BrokenFraming ?? (e is BadHttpRequestException bad ? RequestBody.RefusalFor(bad) : ClientLeft));
+            return (0, _exchange.BrokenFraming ?? (e is BadHttpRequestException bad ? RequestBody.RefusalFor(bad) : ClientLeft));
         }
     }
 

@@ -1,5 +1,4 @@
 using Waitress.CPython;
-using Waitress.Http;
 using static Waitress.CPython.PythonError;
 
 namespace Waitress.Wsgi;
@@ -8,20 +7,19 @@ namespace Waitress.Wsgi;
 /// start_response of one request (PEP 3333): takes status and headers into the response as long as its head has not left.
 /// A mistake of the app is raised at the app, with the exception types that Waitress uses.
 /// </summary>
-internal sealed class StartResponse(Exchange exchange, PyPin callableType, WriteCallable write) : PyCallable
+internal sealed class StartResponse(AppCall call, PyPin callableType, WriteCallable write) : PyCallable
 {
-    private readonly int _number = exchange.Number;
-
     protected override PyNew Call(PyArguments arguments)
     {
-        if (exchange.Number != _number)
+        using var scope = call.Enter();
+        if (!scope.Entered)
             return Raise(Fault.Assertion, "start_response was called after its request had ended");
         var status = arguments.Find(0, "status"u8);
         var headers = arguments.Find(1, "headers"u8);
         var problem = arguments.Find(2, "exc_info"u8);
         if (status.IsNull || headers.IsNull || arguments.Count > 3)
             return Raise(Fault.Type, "start_response(status, headers, exc_info=None) takes two or three arguments");
-        var response = exchange.Response;
+        var response = call.Exchange.Response;
         if (response.Started || response.Committed)
         {
             if (problem.IsNull || problem.IsNone)
@@ -51,18 +49,15 @@ internal sealed class StartResponse(Exchange exchange, PyPin callableType, Write
 }
 
 /// <summary>The write callable that start_response returns: sends at once, as PEP 3333 has it for old frameworks.</summary>
-internal sealed class WriteCallable(Exchange exchange, BodyPort port) : PyCallable
+internal sealed class WriteCallable(BodyPort port) : PyCallable
 {
-    private readonly int _number = exchange.Number;
-
     protected override PyNew Call(PyArguments arguments)
     {
-        if (exchange.Number != _number)
-            return Raise(Fault.Assertion, "write was called after its request had ended");
         arguments.Expect("write", 1, 1);
         return port.Write(arguments[0]) switch
         {
             BodyPort.Outcome.Sent => Singletons.NewNone(),
+            BodyPort.Outcome.Ended => Raise(Fault.Assertion, "write was called after its request had ended"),
             BodyPort.Outcome.ClientGone => Raise(Fault.Connection, "The client has disconnected"),
             _ => default,
         };

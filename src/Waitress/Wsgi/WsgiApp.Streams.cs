@@ -1,17 +1,17 @@
 using Microsoft.Win32.SafeHandles;
 using Waitress.CPython;
-using Waitress.Http;
 
 namespace Waitress.Wsgi;
 
 /// <summary>wsgi.input and wsgi.file_wrapper: Python's own io objects over what the engine holds.</summary>
 internal sealed partial class WsgiApp
 {
-    private PyNew OpenInput(Exchange exchange)
+    private PyNew OpenInput(AppCall call)
     {
+        var exchange = call.Exchange;
         if (!_settings.Asynchronous && exchange.HasBody)
         {
-            using var read = new ReadInto(exchange, _settings).ToPython(_python.Interpreter.CallableType.Ref);
+            using var read = new ReadInto(call, _settings).ToPython(_python.Interpreter.CallableType.Ref);
             return read.IsNull ? default : PyObjects.Call(_python.BodyStream.Ref, read);
         }
 
@@ -28,9 +28,9 @@ internal sealed partial class WsgiApp
     }
 
     // A file that is left to the garbage collector would be reported by Python (ResourceWarning); memory need not be closed.
-    private void CloseInput(Exchange exchange, PyRef input)
+    private void CloseInput(PyRef input)
     {
-        if (input.IsNull || exchange.Body.File is null)
+        if (input.IsNull)
             return;
         using var close = PyObjects.FindAttribute(input, _environs.Keys.Close.Ref);
         using var closed = close.IsNull ? default : PyObjects.Call(close);
@@ -41,24 +41,33 @@ internal sealed partial class WsgiApp
     /// Sends a real file without Python: from its position to its end, as many bytes as the app announced, or all (Waitress
     /// corrects a larger announcement to the real size). Anything else is iterated.
     /// </summary>
-    private BodyPort.Outcome AnswerFile(Exchange exchange, BodyPort port, PyRef wrapper)
+    private BodyPort.Outcome AnswerFile(AppCall call, BodyPort port, PyRef wrapper)
     {
         using var found = PyObjects.Call(_python.DirectFile.Ref, wrapper);
         if (found.IsNull)
             return BodyPort.Outcome.Failed;
-        var response = exchange.Response;
-        if (found.Borrow().IsNone || !response.Started || response.Committed)
-            return Iterate(exchange, port, wrapper);
+        if (found.Borrow().IsNone || !TrySendFile(call, found))
+            return Iterate(call, port, wrapper);
+        return BodyPort.Outcome.Sent;
+    }
+
+    private static bool TrySendFile(AppCall call, PyRef found)
+    {
         using var descriptor = PySequences.Item(found, 0);
         using var offset = PySequences.Item(found, 1);
         using var size = PySequences.Item(found, 2);
         var length = PyNumbers.ToInt64(size);
+        var handle = PyNumbers.ToInt64(descriptor);
+        using var file = handle < 0 ? null : new SafeFileHandle((nint)handle, ownsHandle: true);
+        using var scope = call.Enter();
+        if (!scope.Entered || call.Exchange.Response is not { Started: true, Committed: false } response)
+            return false;
         if (response.Declared is null || response.Declared > length)
             response.Declare(length);
-        var handle = PyNumbers.ToInt64(descriptor);
         if (handle < 0 || length == 0)
-            return Iterate(exchange, port, wrapper);
-        response.SendFile(new SafeFileHandle((nint)handle, ownsHandle: true), PyNumbers.ToInt64(offset));
-        return BodyPort.Outcome.Sent;
+            return false;
+        response.SendFile(new SafeFileHandle(file!.DangerousGetHandle(), ownsHandle: true), PyNumbers.ToInt64(offset));
+        file.SetHandleAsInvalid();
+        return true;
     }
 }

@@ -1,7 +1,6 @@
 using Waitress.Configuration;
 using Waitress.CPython;
 using Waitress.Guards;
-using Waitress.Http;
 using Waitress.Telemetry;
 
 namespace Waitress.Wsgi;
@@ -30,36 +29,43 @@ internal sealed partial class WsgiApp : IDisposable
         _app = app.Pin();
     }
 
-    /// <summary>Serves the request; detaches while it sends.</summary>
-    public void Serve(Exchange exchange)
+    /// <summary>Serves the request; detaches while it sends. False: it took too long, and its exchange is no longer the caller's to complete.</summary>
+    public bool Serve(AppCall call)
     {
+        var exchange = call.Exchange;
         if (exchange.ClientGaveUp)
         {
             // Nobody would read the answer; the app need not make it.
             exchange.Response.CutOff();
             exchange.ClientLost();
-            return;
+            return call.End();
         }
+
         try
         {
-            using var input = OpenInput(exchange);
-            if (input.IsNull || !Call(exchange, input))
-                Fail(exchange);
-            CloseInput(exchange, input);
+            // A file that is left to the garbage collector would be reported by Python (ResourceWarning); memory need not be closed.
+            var isFile = exchange.Body.File is not null;
+            using var input = OpenInput(call);
+            if (input.IsNull || !Call(call, input))
+                Fail(call);
+            if (isFile)
+                CloseInput(input);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             PythonError.Clear();
             _log.Post(LogEvent.StorageFailed, "a response", e.Message);
-            exchange.Response.Refuse(Refusal.StorageFailed);
+            Refuse(call, Refusal.StorageFailed);
         }
         catch (Exception e)
         {
             // A bug of ours. The worker has to live on: its thread would take the answers it holds with it, and its place in the queue.
             PythonError.Clear();
             _log.Post(LogEvent.EngineFault, e);
-            exchange.Response.Refuse(Refusal.AppFailed);
+            Refuse(call, Refusal.AppFailed);
         }
+
+        return call.End();
     }
 
     public void Dispose()
@@ -70,54 +76,54 @@ internal sealed partial class WsgiApp : IDisposable
     }
 
     // False: a Python error is set.
-    private bool Call(Exchange exchange, PyRef input)
+    private bool Call(AppCall call, PyRef input)
     {
-        using var environ = _environs.Build(exchange, input);
+        using var environ = _environs.Build(call, input);
         if (environ.IsNull)
             return false;
-        var port = new BodyPort(exchange, _log);
+        var port = new BodyPort(call, _log);
         var callableType = _python.Interpreter.CallableType;
-        using var startResponse = new StartResponse(exchange, callableType, new WriteCallable(exchange, port)).ToPython(callableType.Ref);
+        using var startResponse = new StartResponse(call, callableType, new WriteCallable(port)).ToPython(callableType.Ref);
         if (startResponse.IsNull)
             return false;
+        call.LetAppRun();
         using var result = PyObjects.Call(_app.Ref, environ, startResponse);
-        if (result.IsNull)
-            return false;
-        return Answer(exchange, port, result);
+        return !result.IsNull && Answer(call, port, result);
     }
 
-    private bool Answer(Exchange exchange, BodyPort port, PyRef result)
+    private bool Answer(AppCall call, BodyPort port, PyRef result)
     {
         // A list or tuple of one bytes: what most frameworks and small apps return. It has no close().
         if ((PyObjects.IsList(result) && PySequences.ListLength(result) == 1)
             || (PyObjects.IsTuple(result) && PySequences.TupleLength(result) == 1))
         {
             using var only = PySequences.Item(result, 0);
-            if (!only.IsNull && PyObjects.IsBytes(only) && exchange.Response is { Started: true, Committed: false } response)
+            using var scope = call.Enter();
+            if (!only.IsNull && PyObjects.IsBytes(only) && scope.Entered && call.Exchange.Response is { Started: true, Committed: false } response)
             {
                 var length = PyBytes.Span(only).Length;
                 if (response.Declared is null)
                     response.Declare(length);
                 if (port.TryGather(only))
-                    return EndBody(exchange);
+                    return EndBody(call);
             }
         }
 
         BodyPort.Outcome sent;
         try
         {
-            sent = PyObjects.IsInstance(result, _python.FileWrapper.Ref) ? AnswerFile(exchange, port, result) : Iterate(exchange, port, result);
+            sent = PyObjects.IsInstance(result, _python.FileWrapper.Ref) ? AnswerFile(call, port, result) : Iterate(call, port, result);
         }
         catch (IOException)
         {
-            Close(exchange, result, BodyPort.Outcome.ClientGone); // The disk is full; the iterable is closed all the same.
+            Close(call, result, BodyPort.Outcome.ClientGone); // The disk is full; the iterable is closed all the same.
             throw;
         }
 
-        return Close(exchange, result, sent) && (sent != BodyPort.Outcome.Sent || EndBody(exchange));
+        return Close(call, result, sent) && (sent != BodyPort.Outcome.Sent || EndBody(call));
     }
 
-    private BodyPort.Outcome Iterate(Exchange exchange, BodyPort port, PyRef result)
+    private BodyPort.Outcome Iterate(AppCall call, BodyPort port, PyRef result)
     {
         using var iterator = PyObjects.Iterate(result);
         if (iterator.IsNull)
@@ -132,22 +138,35 @@ internal sealed partial class WsgiApp : IDisposable
             // The length of a body of one block is known without being told (PEP 3333); asked after the first block, because
             // start_response may be called as late as that.
             var length = first ? BodyPort.Measure(block) : -1;
-            if (first && exchange.Response is { Declared: null, Committed: false } response && length >= 0
-                && PyObjects.LengthOrMinusOne(result) == 1)
-                response.Declare(length);
+            if (first && length >= 0 && PyObjects.LengthOrMinusOne(result) == 1)
+                Declare(call, length);
             first = false;
             if (length == 0 && PyObjects.IsBytes(block))
                 continue;
             var outcome = port.Write(block);
             if (outcome == BodyPort.Outcome.ClientGone && _settings.LogSocketErrors)
-                _log.Post(LogEvent.Disconnected, exchange.Request.Method, exchange.Request.RawTarget);
+                TellDisconnected(call);
             if (outcome != BodyPort.Outcome.Sent)
                 return outcome;
         }
     }
 
+    private static void Declare(AppCall call, long length)
+    {
+        using var scope = call.Enter();
+        if (scope.Entered && call.Exchange.Response is { Declared: null, Committed: false } response)
+            response.Declare(length);
+    }
+
+    private void TellDisconnected(AppCall call)
+    {
+        using var scope = call.Enter();
+        if (scope.Entered)
+            _log.Post(LogEvent.Disconnected, call.Exchange.Request.Method, call.Exchange.Request.RawTarget);
+    }
+
     // close() is called whatever happened before; its own error is logged, the earlier one stays the one that counts.
-    private bool Close(Exchange exchange, PyRef result, BodyPort.Outcome sent)
+    private bool Close(AppCall call, PyRef result, BodyPort.Outcome sent)
     {
         if (PyObjects.IsList(result) || PyObjects.IsTuple(result))
             return sent != BodyPort.Outcome.Failed;
@@ -157,7 +176,7 @@ internal sealed partial class WsgiApp : IDisposable
         {
             using var closed = PyObjects.Call(close);
             if (closed.IsNull)
-                LogFailure(exchange);
+                LogFailure(call);
         }
 
         if (sent != BodyPort.Outcome.Failed)
@@ -167,9 +186,12 @@ internal sealed partial class WsgiApp : IDisposable
         return false;
     }
 
-    private bool EndBody(Exchange exchange)
+    private bool EndBody(AppCall call)
     {
-        var response = exchange.Response;
+        using var scope = call.Enter();
+        if (!scope.Entered)
+            return true;
+        var (exchange, response) = (call.Exchange, call.Exchange.Response);
         if (!response.Started)
         {
             PythonError.Raise(PythonError.Fault.Assertion, "start_response was not called");
@@ -185,24 +207,37 @@ internal sealed partial class WsgiApp : IDisposable
         return true;
     }
 
-    private void Fail(Exchange exchange)
+    private void Fail(AppCall call)
     {
-        if (exchange.InputRefusal is { } refusal)
+        using var scope = call.Enter();
+        if (scope.Entered && call.Exchange.InputRefusal is { } refusal)
         {
             PythonError.Clear();
-            _log.Post(LogEvent.Refused, exchange.Peer, refusal.Status, refusal.Detail);
-            exchange.Response.Refuse(refusal);
+            _log.Post(LogEvent.Refused, call.Exchange.Peer, refusal.Status, refusal.Detail);
+            call.Exchange.Response.Refuse(refusal);
             return;
         }
 
-        var traceback = LogFailure(exchange);
-        exchange.Response.Refuse(_settings.ExposeTracebacks ? Refusal.AppFailed.Because(traceback) : Refusal.AppFailed);
+        var traceback = LogFailure(call);
+        if (scope.Entered)
+            call.Exchange.Response.Refuse(_settings.ExposeTracebacks ? Refusal.AppFailed.Because(traceback) : Refusal.AppFailed);
     }
 
-    private string LogFailure(Exchange exchange)
+    // Inside a scope: the app is done, and neither its time nor an exception that ends it shall reach the logging. Where the time was up already,
+    // the client has its answer; what is left is to say what else the app raised, if it was not the exception that told it so.
+    private string LogFailure(AppCall call)
     {
+        using var scope = call.Enter();
         using var error = PythonError.Take();
-        using var message = PyTexts.FromText($"Exception while serving {exchange.Request.Method} {exchange.Path}");
+        if (!scope.Entered)
+        {
+            call.End();
+            if (error.IsNull || PyObjects.IsInstance(error, _python.RequestTimeout.Ref))
+                return "";
+        }
+
+        var what = scope.Entered ? $"{call.Exchange.Request.Method} {call.Exchange.Path}" : call.Description;
+        using var message = PyTexts.FromText($"Exception while serving {what}");
         using var text = error.IsNull || message.IsNull ? default : PyObjects.Call(_python.LogFailure.Ref, message, error);
         if (!text.IsNull)
             return PyTexts.ToText(text);
@@ -210,5 +245,12 @@ internal sealed partial class WsgiApp : IDisposable
         // Logging itself failed (a broken handler of the app's set-up): the entry goes where such errors go.
         PythonError.WriteUnraisable(_app.Ref);
         return "";
+    }
+
+    private static void Refuse(AppCall call, Refusal reason)
+    {
+        using var scope = call.Enter();
+        if (scope.Entered)
+            call.Exchange.Response.Refuse(reason);
     }
 }

@@ -7,7 +7,14 @@ public sealed class RequestQueueTests
 {
     private readonly ManualTime time = new();
 
-    private RequestQueue<string> Queue(int capacity = 100, int seats = 4) => new(capacity, seats, time);
+    private readonly Seat own = new(); // Of the thread of the test.
+
+    private RequestQueue<string> Queue(int capacity = 100)
+    {
+        var queue = new RequestQueue<string>(capacity, time);
+        queue.Join(own);
+        return queue;
+    }
 
     /// <summary>Seats that rest, the last one on top. Woken beforehand, so that the thread of the test does not stay in them.</summary>
     private static Seat[] Resting(RequestQueue<string> queue, int count)
@@ -16,6 +23,7 @@ public sealed class RequestQueueTests
         for (var i = 0; i < count; i++)
         {
             seats[i] = new Seat();
+            queue.Join(seats[i]);
             seats[i].Wake();
             Assert.False(queue.Wait(seats[i]));
         }
@@ -26,7 +34,7 @@ public sealed class RequestQueueTests
     private static void Add(RequestQueue<string> queue, params string[] items)
     {
         foreach (var item in items)
-            Assert.True(queue.TryAdd(item));
+            Assert.Equal(Admission.Queued, queue.Add(item));
     }
 
     [Fact]
@@ -34,40 +42,108 @@ public sealed class RequestQueueTests
     {
         var queue = Queue();
         Add(queue, "a", "b", "c");
-        Assert.True(queue.Wait(new Seat()));
-        Assert.Equal(["a", "b", "c"], Enumerable.Range(0, 3).Select(_ => queue.TryTake(out var item) ? item : null));
-        Assert.False(queue.TryTake(out _));
+        Assert.True(queue.Wait(own));
+        Assert.Equal(["a", "b", "c"], Enumerable.Range(0, 3).Select(_ => queue.TryTake(own, out var item, out var _) ? item : null));
+        Assert.False(queue.TryTake(own, out _, out _));
     }
 
     [Fact]
-    public void TryAdd_Full_Refuses()
+    public void Add_AsManyWaitAsMay_RefusesUntilOneIsTaken()
     {
         var queue = Queue(capacity: 2);
-        Add(queue, "a", "b");
-        Assert.False(queue.TryAdd("c"));
-        Assert.True(queue.Wait(new Seat()));
-        Assert.True(queue.TryTake(out _));
-        Assert.True(queue.TryAdd("d"));
-        Assert.False(queue.TryAdd("e"));
+        Add(queue, "a");
+        Assert.True(queue.Wait(own));
+        Add(queue, "b");
+        Assert.Equal(Admission.Full, queue.Add("c"));
+        Assert.True(queue.TryTake(own, out _, out _));
+        Add(queue, "d");
+        Assert.Equal(Admission.Full, queue.Add("e"));
+    }
+
+    [Fact]
+    public void Add_SeatsRestOrAreOnTheirWay_TheirRequestsDoNotCount()
+    {
+        var queue = Queue(capacity: 1);
+        Assert.False(queue.TryTake(own, out _, out _));
+        var seats = Resting(queue, 2);
+        queue.Leave(own);
+        queue.Retarget(2);
+        Add(queue, "first seat's", "second seat's", "waits");
+        Assert.Equal(Admission.Full, queue.Add("one too many"));
+        Assert.True(queue.TryTake(seats[0], out _, out _));
+        Assert.Equal(Admission.Full, queue.Add("its seat has taken one"));
+        Assert.True(queue.TryTake(seats[1], out _, out _));
+        Assert.Equal(Admission.Full, queue.Add("the other too"));
+        Assert.True(queue.TryTake(seats[1], out _, out _));
+        Add(queue, "waits");
+    }
+
+    [Fact]
+    public void TryExpire_OnlyTheFirstIsOlder_TakesOnlyThat()
+    {
+        var queue = Queue();
+        Assert.False(queue.TryExpire(TimeSpan.Zero, out _));
+        Add(queue, "a");
+        time.Advance(TimeSpan.FromMilliseconds(3));
+        Add(queue, "b");
+        Assert.False(queue.TryExpire(TimeSpan.FromMilliseconds(3), out _));
+        Assert.True(queue.TryExpire(TimeSpan.FromMilliseconds(2), out var late));
+        Assert.Equal("a", late);
+        Assert.False(queue.TryExpire(TimeSpan.FromMilliseconds(2), out _));
+        Assert.Equal(0, queue.Read().Taken);
+    }
+
+    [Fact]
+    public void Leave_SeatThatServes_ItsPlaceIsFreeForTheNext()
+    {
+        var queue = Queue();
+        Add(queue, "a");
+        Assert.True(queue.Wait(own));
+        Assert.True(queue.TryTake(own, out _, out _));
+        var seats = Resting(queue, 1);
+        Add(queue, "b");
+        Assert.False(seats[0].Active);
+        queue.Leave(own);
+        Assert.True(seats[0].Active);
+        Assert.Equal((1, 0), (queue.Read().Active, queue.Read().Idle));
+        queue.Leave(own);
+        Assert.Equal((1, 0), (queue.Read().Active, queue.Read().Idle));
+        Assert.False(queue.Wait(own));
+    }
+
+    [Fact]
+    public void Dismiss_SomeRest_SendsThoseHomeThatRestedLongest()
+    {
+        var queue = Queue();
+        queue.Leave(own);
+        var seats = Resting(queue, 3);
+        Assert.Equal(2, queue.Dismiss(2));
+        Assert.Equal([false, false, true], seats.Select(seat => seat.Present));
+        Assert.False(queue.Wait(seats[0]));
+        Add(queue, "a");
+        Assert.True(seats[2].Active);
+        Assert.Equal(0, queue.Dismiss(5));
     }
 
     [Fact]
     public void Read_SomeWait_TellsNumbersAndAge()
     {
         var queue = Queue();
+        for (var i = 0; i < 3; i++)
+            queue.Join(new Seat());
         Assert.Equal(new QueueState(0, TimeSpan.Zero, 0, 0, 4, 1), queue.Read());
         Add(queue, "a");
         time.Advance(TimeSpan.FromMilliseconds(3));
         Add(queue, "b");
         time.Advance(TimeSpan.FromMilliseconds(4));
         Assert.Equal(new QueueState(2, TimeSpan.FromMilliseconds(7), 0, 0, 4, 1), queue.Read());
-        Assert.True(queue.Wait(new Seat()));
-        Assert.True(queue.TryTake(out _));
+        Assert.True(queue.Wait(own));
+        Assert.True(queue.TryTake(own, out _, out _));
         Assert.Equal(new QueueState(1, TimeSpan.FromMilliseconds(4), 1, 1, 3, 1), queue.Read());
     }
 
     [Fact]
-    public void TryAdd_SeatsRest_WakesTheLastThatWentToRestAndNoMoreThanTheTarget()
+    public void Add_SeatsRest_WakesTheLastThatWentToRestAndNoMoreThanTheTarget()
     {
         var queue = Queue();
         var seats = Resting(queue, 3);
@@ -85,7 +161,7 @@ public sealed class RequestQueueTests
         Add(queue, "a", "b", "c", "d");
         queue.Retarget(3);
         Assert.Equal([false, true, true], seats.Select(seat => seat.Active));
-        Assert.True(queue.TryTake(out _));
+        Assert.True(queue.TryTake(own, out _, out _));
         Assert.Equal([true, true, true], seats.Select(seat => seat.Active));
     }
 
@@ -102,8 +178,8 @@ public sealed class RequestQueueTests
     [InlineData(0, 1)]
     [InlineData(-5, 1)]
     [InlineData(3, 3)]
-    [InlineData(99, 4)]
-    public void Retarget_AnyNumber_IsBetweenOneAndTheSeats(int wanted, int target)
+    [InlineData(99, 99)]
+    public void Retarget_AnyNumber_IsOneAtLeast(int wanted, int target)
     {
         var queue = Queue();
         queue.Retarget(wanted);
@@ -117,14 +193,14 @@ public sealed class RequestQueueTests
         queue.Retarget(2);
         var seats = Resting(queue, 2);
         Add(queue, "a", "b", "c", "d");
-        Assert.True(queue.TryTake(out _));
+        Assert.True(queue.TryTake(own, out _, out _));
         Assert.Equal(2, queue.Read().Active);
         queue.Retarget(1);
-        Assert.False(queue.TryTake(out _));
+        Assert.False(queue.TryTake(own, out _, out _));
         seats[1].Wake();
         queue.Wait(seats[1]);
         Assert.False(seats[1].Active);
-        Assert.True(queue.TryTake(out _));
+        Assert.True(queue.TryTake(own, out _, out _));
         Assert.True(queue.Wait(seats[0]));
         Assert.Equal(1, queue.Read().Active);
     }
@@ -133,17 +209,17 @@ public sealed class RequestQueueTests
     public void Close_WorkWaits_IsStillHandedOutThenSeatsGoHome()
     {
         var queue = Queue();
-        var seat = new Seat();
+        var seat = own;
         Add(queue, "a", "b");
         queue.Close();
-        Assert.False(queue.TryAdd("c"));
+        Assert.Equal(Admission.Closed, queue.Add("c"));
         Assert.True(queue.Wait(seat));
-        Assert.True(queue.TryTake(out var first));
+        Assert.True(queue.TryTake(own, out var first, out _));
         Assert.True(queue.Wait(seat));
-        Assert.True(queue.TryTake(out var second));
+        Assert.True(queue.TryTake(own, out var second, out _));
         Assert.Equal(("a", "b"), (first, second));
         Assert.False(queue.Wait(seat));
-        Assert.False(queue.Wait(new Seat()));
+        Assert.False(queue.Wait(own));
         Assert.Equal(0, queue.Read().Active);
     }
 
@@ -152,6 +228,8 @@ public sealed class RequestQueueTests
     {
         var queue = Queue();
         var seats = Enumerable.Range(0, 4).Select(_ => new Seat()).ToArray();
+        foreach (var each in seats)
+            queue.Join(each);
         var waits = seats.Select(seat => Task.Factory.StartNew(() => queue.Wait(seat), TaskCreationOptions.LongRunning)).ToArray();
         queue.Close();
         Assert.All(await Task.WhenAll(waits).WaitAsync(TimeSpan.FromSeconds(20)), Assert.False);
@@ -161,15 +239,16 @@ public sealed class RequestQueueTests
     public void Queue_ManyThreadsAndChangingTargets_EachItemTakenOnceAndNoWakeUpLost()
     {
         const int Items = 20_000, Producers = 2, Seats = 4;
-        var queue = new RequestQueue<string>(64, Seats, TimeProvider.System);
+        var queue = new RequestQueue<string>(64, TimeProvider.System);
         var taken = new ConcurrentDictionary<string, int>();
         var left = new CountdownEvent(Items);
         var workers = Threads(Seats, _ =>
         {
             using var seat = new Seat();
+            queue.Join(seat);
             while (queue.Wait(seat))
             {
-                while (queue.TryTake(out var item))
+                while (queue.TryTake(seat, out var item, out var _))
                 {
                     taken.AddOrUpdate(item, 1, (_, count) => count + 1);
                     left.Signal();
@@ -180,7 +259,7 @@ public sealed class RequestQueueTests
         {
             for (var i = 0; i < Items / Producers; i++)
             {
-                while (!queue.TryAdd($"{number}:{i}"))
+                while (queue.Add($"{number}:{i}") == Admission.Full)
                     Thread.Yield();
                 if (i % 50 == 0)
                     queue.Retarget((i / 50 % (Seats + 1)) + number);

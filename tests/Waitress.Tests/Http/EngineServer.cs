@@ -35,8 +35,10 @@ internal sealed class EngineServer : IAsyncDisposable
     {
         this.serve = serve;
         Log = new Mailbox((int)wake.Writer.Handle);
-        queue = new RequestQueue<Exchange>(100, 1, TimeProvider.System);
-        watcher = new Watcher(queue, [], parallel: false, Log, TimeProvider.System);
+        queue = new RequestQueue<Exchange>(settings.BacklogLimit ?? 100, TimeProvider.System);
+        queue.Join(seat);
+        var limits = new QueueLimits(queue, TimeSpan.FromSeconds(settings.QueueTimeout), settings.BacklogLimit ?? 100, Log, TimeProvider.System);
+        watcher = new Watcher(queue, new Pool(seat, _ => true, queue, limits, settings, Log, TimeProvider.System), limits, settings, parallel: false, Log, TimeProvider.System);
         var outcome = ListenSockets.Open(settings);
         Assert.Empty(outcome.Errors);
         socket = outcome.Sockets[0];
@@ -48,7 +50,7 @@ internal sealed class EngineServer : IAsyncDisposable
         var wire = new WireOptions(settings.Ident, TimeProvider.System, kestrelLog, _ => { });
         listeners = new ListenerFactory(settings, new ConnectionGate(100, TimeProvider.System), kestrelLog);
         kestrel = new KestrelServer(Options.Create(KestrelSetup.Options(settings, outcome.Sockets, wire)), listeners, kestrelLog);
-        Application = new Application(settings, queue, watcher, InFlight, sweep, Log);
+        Application = new Application(settings, queue, limits, watcher, InFlight, sweep, Log);
         Worker = new Thread(Work) { IsBackground = true };
     }
 
@@ -102,7 +104,7 @@ internal sealed class EngineServer : IAsyncDisposable
     {
         while (queue.Wait(seat))
         {
-            while (queue.TryTake(out var exchange))
+            while (queue.TryTake(seat, out var exchange, out _))
             {
                 if (serve is null)
                 {

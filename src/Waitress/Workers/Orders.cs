@@ -1,0 +1,52 @@
+namespace Waitress.Workers;
+
+/// <summary>A request over its time, for the thread that runs the server: it logs the stack of the thread and raises in it.</summary>
+/// <param name="Thread">The Python thread's ident.</param>
+/// <param name="Number">What <see cref="Pool.Interrupt"/> knows the call by.</param>
+/// <param name="Seconds">The limit.</param>
+/// <param name="Request">Method and path.</param>
+internal readonly record struct TimedOut(long Thread, long Number, double Seconds, string Request);
+
+/// <summary>
+/// What only Python can do, on its way to the thread that runs the server: start threads, raise in one, have the process replaced. Posted from any
+/// thread without the GIL. Bounded: a thread times out once, threads are a number, and there is one reason.
+/// </summary>
+internal sealed class Orders(Action wake)
+{
+    private readonly Lock _gate = new();
+    private List<TimedOut> _timedOut = [];
+    private int _threads;
+    private string? _recycle;
+
+    public void Grow(int threads)
+    {
+        lock (_gate)
+            _threads += threads;
+        wake();
+    }
+
+    public void Tell(TimedOut request)
+    {
+        lock (_gate)
+            _timedOut.Add(request);
+        wake();
+    }
+
+    public void Recycle(string reason)
+    {
+        lock (_gate)
+            _recycle = reason;
+        wake();
+    }
+
+    /// <summary>Takes out all there is.</summary>
+    public (int Threads, IReadOnlyList<TimedOut> TimedOut, string? Recycle) Take()
+    {
+        lock (_gate)
+        {
+            var taken = (_threads, _timedOut, _recycle);
+            (_threads, _timedOut, _recycle) = (0, [], null);
+            return taken;
+        }
+    }
+}
