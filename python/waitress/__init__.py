@@ -41,6 +41,8 @@ def serve(app: WSGIApplication, **kw: Any) -> None:
 
 def run_server(server: Server, *, quiet: bool = False, profiled: bool = False) -> None:
     """Say where the server listens, then run it; shared by serve() and the command line."""
+    if isinstance(server, Server):
+        server.load()
     if not quiet:
         server.print_listen("Serving on http://{}:{}")
         # Servers handed in by the `_server` keyword know only Waitress's own methods.

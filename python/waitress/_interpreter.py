@@ -13,6 +13,7 @@ import threading
 import time
 
 from waitress import _app
+from waitress._pool import Pool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,17 +21,22 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-    from waitress._native import InterpreterWorker
+    from waitress._native import InterpreterInside
 
 # How long threads of the app are waited for at the end; with one that stays the interpreter can't be ended.
 END_SECONDS = 5.0
+# How long threads still inside the app are waited for once the server has ended; as waitress.server does.
+JOIN_SECONDS = 5.0
 
 _REFUSAL = re.compile(r"sub-?interpreter", re.IGNORECASE)
 _refused: list[str] = []
 
 
-def serve(worker: InterpreterWorker) -> None:
+def serve(worker: InterpreterInside) -> None:
     """Load the app, serve until the engine orders to leave, and end every thread that can be ended."""
+    # From 3.13 on threading takes the first thread of the process for the main one of every interpreter, and would make a
+    # stand-in for this one whose end, with the interpreter, writes an error message.
+    getattr(threading, "_active", {}).setdefault(threading.get_ident(), threading.main_thread())
     watch_extensions(worker)
     try:
         app = _app.load(worker.app, worker.call)
@@ -42,13 +48,25 @@ def serve(worker: InterpreterWorker) -> None:
     if logger.level == logging.NOTSET:
         logger.setLevel(logging.INFO)
     logging.basicConfig()
+    pool = Pool(worker, worker.recycle, worker.name)
+    pool.start(worker.attach(app))
     worker.serving()
     while not worker.leaving():
-        worker.wait()
+        worker.wait(True)
+        pool.obey()
+    worker.retire()
+    # Requests that have begun are finished, however long they take, as long as the server itself goes on.
+    deadline = None
+    while pool.join(0.0) and (deadline is None or time.monotonic() < deadline):
+        worker.wait(False)
+        pool.obey()
+        if deadline is None and worker.ended():
+            deadline = time.monotonic() + JOIN_SECONDS
+    del app, pool
     end_threads(worker)
 
 
-def watch_extensions(worker: InterpreterWorker) -> None:
+def watch_extensions(worker: InterpreterInside) -> None:
     """Note the extension modules that refuse, and on 3.12 have the main interpreter load each one before this one does.
 
     CPython refuses a module that knows of one interpreter only after its initialization, which in 3.12 runs here: its static types
@@ -123,11 +141,8 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             waiting += [each.__cause__, each.__context__]
 
 
-def end_threads(worker: InterpreterWorker) -> None:
+def end_threads(worker: InterpreterInside) -> None:
     """Wait until this thread is the interpreter's only one. Idle pool threads are told to end, as Python does at its exit."""
-    # 3.13 makes a stand-in for this thread where somebody asks for its name. Left to the end of the interpreter it would end in an
-    # error message, as threading is gone by then.
-    vars(getattr(threading, "_thread_local_info", threading.local())).pop("_track_dummy_thread_ref", None)
     if worker.alone():
         return
     deadline = time.monotonic() + END_SECONDS

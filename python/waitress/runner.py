@@ -11,7 +11,7 @@ import shutil
 import sys
 
 import waitress
-from waitress import _app, _settings_file
+from waitress import _app, _interpreters, _settings_file
 from waitress.server import Server
 
 TYPE_CHECKING = False
@@ -46,16 +46,22 @@ def run(argv: list[str] | None = None, _serve: Callable[[Any, Configured], None]
     if line["app"] is None:
         return _fail(program, ["Specify an application: module:object, for example hello:app"], 1)
 
+    interpreters = configured["values"].get("worker_class") == "interpreter"
     try:
-        app = _app.load(line["app"], line["call"])
+        if interpreters:
+            _interpreters.check()
+            app = _interpreters.AppName(line["app"], line["call"])
+        else:
+            app = _app.load(line["app"], line["call"])
     except _app.AppError as error:
         return _fail(program, [str(error)], 1)
     _set_up_logging(configured)
     try:
         (_serve or _open_and_run)(app, configured)
-    except OSError as error:
-        return _fail(program, [str(error)], 1)
-    return 0
+        code = 0
+    except (OSError, _app.AppError) as error:
+        code = _fail(program, [str(error)], 1)
+    return _interpreters.end_process(code) if interpreters and _serve is None else code
 
 
 def _configure(line: CommandLine) -> tuple[Configured, list[str]]:

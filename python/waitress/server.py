@@ -17,7 +17,8 @@ import time
 import traceback
 import warnings
 
-from waitress import _signals, _sockets
+from waitress import _interpreters, _signals, _sockets
+from waitress._interpreters import AppName, Interpreters
 from waitress._pool import Pool
 
 TYPE_CHECKING = False
@@ -33,6 +34,8 @@ logger = logging.getLogger("waitress")
 
 # How long workers that are still inside the app are waited for after the engine has ended; Waitress waits 5 s too.
 JOIN_SECONDS = 5.0
+# The same for interpreters, which wait for their workers (5 s), then for other threads of the app (5 s).
+INTERPRETER_SECONDS = 11.0
 # At interpreter exit: for requests in flight, then, after their connections were cut, for the threads to notice.
 EXIT_SECONDS = (5.0, 2.0)
 
@@ -42,8 +45,8 @@ _running: set[Server] = set()
 class Server:
     """One WSGI server; made by create_server()."""
 
-    def __init__(self, application: WSGIApplication, configured: Configured) -> None:
-        """Opens the sockets; raises OSError when that fails."""
+    def __init__(self, application: WSGIApplication | AppName, configured: Configured) -> None:
+        """Opens the sockets; raises OSError when that fails. Of worker class interpreter the application is an AppName."""
         if application is None:
             raise ValueError("The app is None: pass the WSGI application itself (a factory that returns nothing?)")
         self.application = application
@@ -69,12 +72,37 @@ class Server:
             for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
                 os.environ.pop(name, None)
         self._pool = Pool(self._engine, self._told_to_recycle)
+        self._interpreters = Interpreters(self._engine, application) if isinstance(application, AppName) else None
+        self._loaded = self._asked_to_recycle = False
         self.on_recycle: Callable[[str], None] | None = None
         """Called on the thread that runs the server when this process should be replaced, with the reason; the server goes on."""
         self._descriptors = [(number, os.fstat(number).st_ino) for number in self._engine.descriptors] if os.name != "nt" else []
         self.effective_listen = [(str(host), str(port)) for host, port in self._engine.listen]
         """Every address in force, as (host, port) strings; a Unix socket is ("unix", path)."""
         self.effective_host, self.effective_port = self.effective_listen[0]
+
+    def load(self) -> None:
+        """Of worker class interpreter: load the app in each interpreter; raises AppError when that fails. run() calls it otherwise."""
+        if self._interpreters is None or self._loaded:
+            return
+        self._loaded = True
+        try:
+            self._interpreters.start(self._look)
+        except BaseException:
+            self._interpreters.end(INTERPRETER_SECONDS)
+            self.close()
+            raise
+
+    @property
+    def worker_names(self) -> list[str]:
+        """The workers of class interpreter that serve."""
+        return self._interpreters.names if self._interpreters else []
+
+    def replace_worker(self, name: str) -> str:
+        """Have a new interpreter take the place of that one, which finishes its requests; see Interpreters.replace()."""
+        if self._interpreters is None:
+            raise ValueError("Only workers of class interpreter can be replaced inside their process")
+        return self._interpreters.replace(name)
 
     def print_listen(self, format_str: str) -> None:
         """Log ``format_str`` filled with host and port (both strings, IPv6 in brackets), once per address."""
@@ -88,7 +116,8 @@ class Server:
         version = ".".join(map(str, sys.version_info[:3]))
         name = {"cpython": "CPython"}.get(sys.implementation.name, sys.implementation.name)
         threads = self._engine.threads
-        logger.info("%s %s, %d thread%s, engine %s", name, version, threads, "" if threads == 1 else "s", _native.build)
+        workers = self._interpreters.describe() if self._interpreters else f"{threads} thread{'' if threads == 1 else 's'}"
+        logger.info("%s %s, %s, engine %s", name, version, workers, _native.build)
 
     def close(self) -> None:
         """Stop accepting, let the requests in flight finish, then have run() return. Returns at once."""
@@ -115,7 +144,9 @@ class Server:
         try:
             with _signals.stop_signals(self._stop_by_signal, self._wake_engine):
                 try:
-                    self._pool.start(self._engine.threads)
+                    self.load()
+                    if self._interpreters is None:
+                        self._pool.start(self._engine.threads)
                     self._wait_until_ended()
                 except BaseException:
                     self._engine.stop(False)
@@ -146,9 +177,9 @@ class Server:
                     starting = False
                     self._engine.start()
                 while not self._engine.ended():
-                    self._wait_for_wake()
+                    self._look()
                     self._pool.obey()
-                    self._log_events()
+                    self._obey_interpreters()
                 return
             except (KeyboardInterrupt, SystemExit):
                 # From a handler of the app. Patience ends as with our own handlers: first graceful, then at once.
@@ -156,6 +187,15 @@ class Server:
                 if interrupts > 2:
                     raise
                 self._engine.stop(interrupts == 1)
+
+    def _look(self) -> None:
+        self._wait_for_wake()
+        self._log_events()
+
+    def _obey_interpreters(self) -> None:
+        if self._interpreters is not None and not self._asked_to_recycle and self._interpreters.asks_to_recycle():
+            self._asked_to_recycle = True
+            self._told_to_recycle("stuck")
 
     def _wait_for_wake(self) -> None:
         try:
@@ -175,7 +215,7 @@ class Server:
                 traceback.print_exc()
 
     def _join(self) -> None:
-        stuck = self._pool.join(JOIN_SECONDS)
+        stuck = self._interpreters.end(INTERPRETER_SECONDS) if self._interpreters else self._pool.join(JOIN_SECONDS)
         if stuck:
             logger.warning("%d thread(s) still running: %s", len(stuck), ", ".join(stuck))
 
@@ -209,7 +249,7 @@ class Server:
 BaseWSGIServer = TcpWSGIServer = UnixWSGIServer = WSGIServer = MultiSocketServer = Server
 
 
-def create_server(application: WSGIApplication, **kw: Any) -> Server:
+def create_server(application: WSGIApplication | str, **kw: Any) -> Server:
     """Open the sockets for ``application`` and return the server; its run() serves. See waitress.serve() for keywords and errors.
 
     Settings not given as keywords may come from ``WAITRESS_*`` environment variables. ``PORT`` and ``WEB_CONCURRENCY``
@@ -239,6 +279,13 @@ def create_server(application: WSGIApplication, **kw: Any) -> Server:
     for text in configured["warnings"]:
         # Python shows a DeprecationWarning only to the program that causes it; anything else must be seen.
         warnings.warn(text, DeprecationWarning if "deprecated" in text else UserWarning, stacklevel=3)
+    if configured["values"].get("worker_class") == "interpreter":
+        if not isinstance(application, str):
+            raise ValueError("worker_class interpreter imports the app in each interpreter: name it, as in serve('module:object')")
+        _interpreters.check()
+        return Server(AppName(application), configured)
+    if isinstance(application, str):
+        raise ValueError("The app is a name: only worker_class interpreter takes one, pass the WSGI application itself")
     return Server(application, configured)
 
 

@@ -28,7 +28,8 @@ internal sealed class Server : IDisposable
     private readonly IdleSweep _sweep = new(TimeProvider.System);
     private readonly RequestQueue<Exchange> _queue;
     private readonly QueueLimits _limits;
-    private readonly Pool _pool;
+    private readonly Pool? _pool;
+    private volatile Pool[] _pools = []; // Replaced, never changed.
     private readonly Watcher _watcher;
     private readonly KestrelServer _kestrel;
     private readonly CancellationTokenSource _atOnce = new();
@@ -44,8 +45,8 @@ internal sealed class Server : IDisposable
         var backlog = settings.BacklogLimit ?? (int)Math.Min((long)settings.ConnectionLimit + sockets.Count, int.MaxValue);
         _queue = new RequestQueue<Exchange>(backlog, TimeProvider.System);
         _limits = new QueueLimits(_queue, TimeSpan.FromSeconds(settings.QueueTimeout), backlog, log, TimeProvider.System);
-        var wsgi = new WsgiApp(interpreter, app, settings, log);
-        _pool = new Pool(wsgi, wsgi.Serve, _queue, _limits, settings, log, TimeProvider.System);
+        if (settings.Interpreters == 0)
+            _pools = [_pool = NewPool(interpreter, app, null)];
         _watcher = new Watcher(_queue, _pool, _limits, settings, interpreter.IsParallel, log, TimeProvider.System);
 
         var connections = new ConnectionGate(settings.ConnectionLimit, TimeProvider.System, TellCrowded);
@@ -62,10 +63,13 @@ internal sealed class Server : IDisposable
     public bool Activated { get; private init; }
 
     /// <summary>How many Python threads are to call <see cref="Work"/>.</summary>
-    public int Threads => _pool.Places;
+    public int Threads => _pool?.Places ?? 0;
 
-    /// <summary>The app and its threads.</summary>
-    public Pool Pool => _pool;
+    /// <summary>The app and its threads in the main interpreter; null: the app runs in others.</summary>
+    public Pool? Pool => _pool;
+
+    /// <summary>Of all interpreters.</summary>
+    public IReadOnlyList<Pool> Pools => _pools;
 
     /// <summary>True when the stop is complete: no connection is left, and the workers go home.</summary>
     public bool Ended { get; private set; }
@@ -95,7 +99,33 @@ internal sealed class Server : IDisposable
     }
 
     /// <summary>The body of one Python worker thread: serves until the server has ended.</summary>
-    public void Work() => _pool.Work();
+    public void Work() => _pool?.Work();
+
+    /// <summary>A pool for the app in a further interpreter, to which the caller is attached.</summary>
+    /// <param name="interpreter">That interpreter.</param>
+    /// <param name="app">The app there.</param>
+    /// <param name="wake">Lets the thread look that carries out the pool's orders.</param>
+    public Pool Add(Interpreter interpreter, PyRef app, Action wake)
+    {
+        var most = Math.Max(_settings.ThreadsOfWorker, (_settings.MaxThreads ?? 0) / Math.Max(_settings.Interpreters, 1));
+        var pool = NewPool(interpreter, app, new PoolShare(_queue.NewGroup(), _settings.ThreadsOfWorker, most, wake));
+        lock (_gate)
+            _pools = [.. _pools, pool];
+        _watcher.Add(pool);
+        return pool;
+    }
+
+    /// <summary>Sends the threads of a pool home; what waits is the others' to serve.</summary>
+    public void Retire(Pool pool) => _queue.Retire(pool.Share.Group!);
+
+    /// <summary>Forgets a pool whose threads have left, or are stuck for good. Called attached to its interpreter.</summary>
+    public void Remove(Pool pool)
+    {
+        lock (_gate)
+            _pools = [.. _pools.Where(other => other != pool)];
+        _watcher.Remove(pool);
+        pool.Dispose();
+    }
 
     /// <summary>
     /// Stops accepting, lets requests in flight end for up to graceful_timeout, closes the connections, sends the workers home.
@@ -130,7 +160,13 @@ internal sealed class Server : IDisposable
         _sweep.Dispose();
         _watcher.Dispose();
         _atOnce.Dispose();
-        _pool.Dispose();
+        _pool?.Dispose();
+    }
+
+    private Pool NewPool(Interpreter interpreter, PyRef app, PoolShare? share)
+    {
+        var wsgi = new WsgiApp(interpreter, app, _settings, _log);
+        return new Pool(wsgi, wsgi.Serve, _queue, _limits, _settings, _log, TimeProvider.System, share);
     }
 
     private async Task StopAsync()

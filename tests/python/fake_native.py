@@ -20,6 +20,7 @@ class FakeEngine:
         self.urls = ["http://127.0.0.1:8080", "http://[::1]:8080"]
         self.descriptors: list[int] = []
         self.threads = 3
+        self.interpreters = 0
         self.calls: list[str] = []
         self.worker_threads: list[threading.Thread] = []
         self.started, self.stopped = threading.Event(), threading.Event()
@@ -91,6 +92,7 @@ class FakeNative(types.ModuleType):
         self.line: dict = {}
         self.errors: list[str] = []
         self.warnings: list[str] = []
+        self.values: dict = {}
         self.open_error: OSError | None = None
         self.configure_calls: list[tuple] = []
 
@@ -104,7 +106,7 @@ class FakeNative(types.ModuleType):
     def configure(self, command_line, environ, file, file_name, keywords):
         self.configure_calls.append((command_line, environ, file, file_name, keywords))
         opening = None if self.errors else self.open
-        return dict(errors=list(self.errors), warnings=list(self.warnings), report="port = 8080 (default)", open=opening)
+        return dict(errors=list(self.errors), warnings=list(self.warnings), report="port = 8080 (default)", values=self.values, open=opening)
 
     def open(self, app, wake_fd, environ):
         if self.open_error is not None:

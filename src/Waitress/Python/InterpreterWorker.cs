@@ -1,5 +1,6 @@
 using Waitress.CPython;
 using Waitress.Telemetry;
+using Waitress.Workers;
 using Waitress.Wsgi;
 
 namespace Waitress.Python;
@@ -9,14 +10,19 @@ namespace Waitress.Python;
 /// and another for waitress._interpreter in the worker's own. Only texts and numbers pass between the two. The thread that calls run() is
 /// a Python thread of the main interpreter and, as long as it is in there, the main thread of the other.
 /// </summary>
-internal sealed class InterpreterWorker(InterpreterTask task, Mailbox log) : IDisposable
+internal sealed class InterpreterWorker(Server server, InterpreterTask task, Mailbox log)
 {
     private const string Starting = "starting", Serving = "serving", Failed = "failed", Ended = "ended", Left = "left";
 
+    // While its threads leave the worker looks by itself: nobody tells it when one has.
+    private static readonly TimeSpan LeavingLooks = TimeSpan.FromMilliseconds(50);
+
     private readonly TaskCompletionSource _decided = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly AutoResetEvent _orders = new(false);
+    private readonly object _signal = new();
+    private bool _signalled;
     private volatile string _state = Starting, _problem = "";
-    private volatile bool _leaving;
+    private volatile bool _leaving, _recycle;
+    private Pool? _pool; // Touched in the worker's own interpreter only.
 
     /// <summary>For the main interpreter. Runs attached to it, as do the functions.</summary>
     public PyNew ToPython(Interpreter interpreter)
@@ -28,17 +34,16 @@ internal sealed class InterpreterWorker(InterpreterTask task, Mailbox log) : IDi
         Engine.Add(made, "wait"u8, new Function("wait", 0, _ => Detached(() => _decided.Task.Wait())).ToPython(type));
         Engine.Add(made, "state"u8, new Function("state", 0, _ => State()).ToPython(type));
         Engine.Add(made, "leave"u8, new Function("leave", 0, _ => Leave()).ToPython(type));
+        Engine.Add(made, "stuck"u8, new Function("stuck", 0, _ => PyNumbers.From(_recycle)).ToPython(type));
         return made.Move();
     }
-
-    public void Dispose() => _orders.Dispose();
 
     private PyNew State() => PySequences.Pair(PyTexts.FromText(_state), PyTexts.FromText(_problem));
 
     private PyNew Leave()
     {
         _leaving = true;
-        _orders.Set();
+        Signal();
         return Singletons.NewNone();
     }
 
@@ -59,12 +64,32 @@ internal sealed class InterpreterWorker(InterpreterTask task, Mailbox log) : IDi
         return State();
     }
 
+    private void Signal()
+    {
+        lock (_signal)
+        {
+            _signalled = true;
+            Monitor.Pulse(_signal);
+        }
+    }
+
+    private PyNew Wait(bool patiently) => Detached(() =>
+    {
+        lock (_signal)
+        {
+            if (!_signalled)
+                Monitor.Wait(_signal, patiently ? Timeout.InfiniteTimeSpan : LeavingLooks);
+            _signalled = false;
+        }
+    });
+
     // Attached to the worker's own interpreter, as is all that follows.
     private void Serve()
     {
+        Interpreter? interpreter = null;
         try
         {
-            using var interpreter = Interpreter.Create();
+            interpreter = Interpreter.Create();
             using var sys = PyObjects.Import("sys"u8).OrThrow();
             Engine.Add(sys, "path"u8, PyValues.FromList(task.Path));
             Engine.Add(sys, "argv"u8, PyValues.FromList(task.Arguments));
@@ -72,6 +97,8 @@ internal sealed class InterpreterWorker(InterpreterTask task, Mailbox log) : IDi
             using var serve = PyObjects.GetAttribute(module, "serve"u8).OrThrow();
             using var inside = Inside(interpreter);
             PyObjects.Call(serve, inside).OrThrow().Dispose();
+            if (_pool is not null)
+                server.Remove(_pool);
         }
         catch (Exception e)
         {
@@ -80,6 +107,14 @@ internal sealed class InterpreterWorker(InterpreterTask task, Mailbox log) : IDi
                 Fail(e.Message);
             else
                 log.Post(LogEvent.EngineFault, e);
+        }
+        finally
+        {
+            PythonError.Clear();
+
+            // A thread that is stuck in the app needs it when it comes back.
+            if (SubInterpreter.IsAlone)
+                interpreter?.Dispose();
         }
     }
 
@@ -91,9 +126,17 @@ internal sealed class InterpreterWorker(InterpreterTask task, Mailbox log) : IDi
         Engine.Add(made, "app"u8, PyTexts.FromText(task.App));
         Engine.Add(made, "call"u8, PyNumbers.From(task.Call));
         Engine.Add(made, "admit"u8, new Function("admit", 2, Admit).ToPython(type));
+        Engine.Add(made, "attach"u8, new Function("attach", 1, values => Attach(interpreter, values[0])).ToPython(type));
+        Engine.Add(made, "work"u8, new Function("work", 0, _ => Work()).ToPython(type));
+        Engine.Add(made, "requests"u8, new Function("requests", 0, _ => Engine.Requests(_pool?.Orders)).ToPython(type));
+        Engine.Add(made, "interrupt"u8, new Function("interrupt", 2,
+            values => PyNumbers.From(_pool?.Interrupt(PyNumbers.ToInt64(values[0]), values[1]) ?? false)).ToPython(type));
+        Engine.Add(made, "retire"u8, new Function("retire", 0, _ => Retire()).ToPython(type));
+        Engine.Add(made, "recycle"u8, new Function("recycle", 1, _ => AskToRecycle()).ToPython(type));
+        Engine.Add(made, "ended"u8, new Function("ended", 0, _ => PyNumbers.From(server.Ended)).ToPython(type));
         Engine.Add(made, "serving"u8, new Function("serving", 0, _ => SetServing()).ToPython(type));
         Engine.Add(made, "failed"u8, new Function("failed", 1, values => Fail(PyTexts.ToText(values[0]))).ToPython(type));
-        Engine.Add(made, "wait"u8, new Function("wait", 0, _ => Detached(() => _orders.WaitOne())).ToPython(type));
+        Engine.Add(made, "wait"u8, new Function("wait", 1, values => Wait(PyObjects.IsTrue(values[0]))).ToPython(type));
         Engine.Add(made, "leaving"u8, new Function("leaving", 0, _ => PyNumbers.From(_leaving)).ToPython(type));
         Engine.Add(made, "alone"u8, new Function("alone", 0, _ => PyNumbers.From(SubInterpreter.IsAlone)).ToPython(type));
         return made.Move();
@@ -112,6 +155,34 @@ internal sealed class InterpreterWorker(InterpreterTask task, Mailbox log) : IDi
             using var done = load.IsNull ? default : PyObjects.Call(load, first, second);
             PythonError.Clear();
         });
+        return Singletons.NewNone();
+    }
+
+    /// <summary>attach(app): the worker's pool, into which its threads come by work(). How many they are to be.</summary>
+    private PyNew Attach(Interpreter interpreter, PyRef app)
+    {
+        _pool = server.Add(interpreter, app, Signal);
+        return PyNumbers.From(_pool.Places);
+    }
+
+    private PyNew Work()
+    {
+        _pool!.Work();
+        return Singletons.NewNone();
+    }
+
+    private PyNew Retire()
+    {
+        if (_pool is not null)
+            server.Retire(_pool);
+        return Singletons.NewNone();
+    }
+
+    // More than half of its threads are stuck: the main interpreter's matter.
+    private PyNew AskToRecycle()
+    {
+        _recycle = true;
+        log.Wake();
         return Singletons.NewNone();
     }
 

@@ -46,15 +46,20 @@ internal sealed class Pool : IDisposable
     /// <param name="settings">Threads at the start, and how long a request may take.</param>
     /// <param name="log">What is told.</param>
     /// <param name="time">What measures.</param>
-    public Pool(IDisposable app, Func<AppCall, bool> serve, RequestQueue<Exchange> queue, QueueLimits limits, Settings settings, Mailbox log, TimeProvider time)
+    /// <param name="share">What is the pool's own, where there are several; else it has all threads, and its orders go to the server's loop.</param>
+    public Pool(IDisposable app, Func<AppCall, bool> serve, RequestQueue<Exchange> queue, QueueLimits limits, Settings settings, Mailbox log, TimeProvider time,
+        PoolShare? share = null)
     {
         (_app, _serve, _queue, _limits, _log, _time) = (app, serve, queue, limits, log, time);
         _requestTimeout = TimeSpan.FromSeconds(settings.RequestTimeout);
-        (_places, _ordered, _orderedAt) = (settings.Concurrency, settings.Concurrency, time.GetTimestamp());
-        Orders = new Orders(log.Wake);
+        share ??= new PoolShare(null, settings.Concurrency, settings.MostConcurrency, log.Wake);
+        (Share, _places, _ordered, _orderedAt) = (share, share.Threads, share.Threads, time.GetTimestamp());
+        Orders = new Orders(share.Wake);
     }
 
     public Orders Orders { get; }
+
+    public PoolShare Share { get; }
 
     /// <summary>Those that serve, and those that were given up and are not back yet.</summary>
     public IReadOnlyList<Worker> Workers => Volatile.Read(ref _workers);
@@ -72,7 +77,7 @@ internal sealed class Pool : IDisposable
         try
         {
             var limit = _requestTimeout > TimeSpan.Zero ? new CallLimit(_requestTimeout, _time, PythonThread.Ident) : null;
-            using var worker = new Worker(_queue, _serve, _limits, limit, _time);
+            using var worker = new Worker(_queue, _serve, _limits, limit, _time, Share.Group);
             Enter(worker);
             try
             {
@@ -95,7 +100,7 @@ internal sealed class Pool : IDisposable
         lock (_gate)
         {
             var surplus = _places - places;
-            _places = surplus > 0 ? _places - _queue.Dismiss(surplus) : places;
+            _places = surplus > 0 ? _places - _queue.Dismiss(surplus, Share.Group) : places;
         }
 
         Fill();
@@ -211,3 +216,10 @@ internal sealed class Pool : IDisposable
             _app.Dispose();
     }
 }
+
+/// <summary>What belongs to one pool where several interpreters serve.</summary>
+/// <param name="Group">The seats of its threads; null: the queue's own.</param>
+/// <param name="Threads">Threads at the start.</param>
+/// <param name="MostThreads">Up to how many it may grow.</param>
+/// <param name="Wake">Lets the thread look that carries out its orders.</param>
+internal sealed record PoolShare(SeatGroup? Group, int Threads, int MostThreads, Action Wake);

@@ -28,6 +28,7 @@ internal sealed class AppCall(Exchange exchange, CallLimit? limit, long start)
     private int _inside = 1; // The worker's own scope, until LetAppRun.
     private bool _over, _ended;
     private volatile bool _raising;
+    private int _turn;
 
     public Exchange Exchange => exchange;
 
@@ -64,6 +65,14 @@ internal sealed class AppCall(Exchange exchange, CallLimit? limit, long start)
             return new Scope(this);
         }
     }
+
+    /// <summary>
+    /// One thread at a time changes the response, whatever threads the app has and whether or not a GIL keeps them apart. False: another one does
+    /// so now, which is a mistake of the app. Not a lock: an attached thread must not wait for one that a free-threaded Python may have stopped.
+    /// </summary>
+    public bool TryTakeTurn() => Interlocked.Exchange(ref _turn, 1) == 0;
+
+    public void EndTurn() => Volatile.Write(ref _turn, 0);
 
     /// <summary>The client is about to be waited for, inside a scope.</summary>
     public long BeginWait() => limit?.Clock.GetTimestamp() ?? 0;
