@@ -22,6 +22,9 @@ internal sealed class Pool : IDisposable
     /// </summary>
     public const int MostStuck = 128;
 
+    /// <summary>The exception is raised within milliseconds; a thread that is not back after this counts as stuck in C code that waits.</summary>
+    public static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
+
     // A thread that was ordered and has not come by then will not come: the system refused it, which Python's side has logged.
     private static readonly TimeSpan OrderTime = TimeSpan.FromSeconds(5);
 
@@ -203,8 +206,8 @@ internal sealed class Pool : IDisposable
                 _present--;
         }
 
-        if (worker.GivenUp is { } late)
-            _log.Post(LogEvent.ThreadBack, late.Call.Description, _time.GetElapsedTime(late.At).TotalSeconds);
+        if (worker.GivenUp is { } late && _time.GetElapsedTime(late.At) is var after && after > Grace)
+            _log.Post(LogEvent.ThreadBack, late.Call.Description, after.TotalSeconds);
     }
 
     private long Nanoseconds(long timestamp) => (long)(timestamp * (1e9 / _time.TimestampFrequency));

@@ -9,9 +9,6 @@ namespace Waitress.Workers;
 /// </summary>
 internal sealed class RequestTimeouts(Pool pool, TimeSpan limit, bool supervised, Mailbox log, TimeProvider time)
 {
-    // The exception is raised within milliseconds; a thread that is not back after this is in C code that waits.
-    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
-
     private int _told;
     private bool _recycled;
 
@@ -41,8 +38,8 @@ internal sealed class RequestTimeouts(Pool pool, TimeSpan limit, bool supervised
         var rest = active ? limit : TimeSpan.MaxValue;
         foreach (var worker in pool.Workers)
         {
-            if (worker.GivenUp is { } late && time.GetElapsedTime(late.At) <= Grace)
-                rest = TimeSpan.FromTicks(Math.Min(rest.Ticks, Grace.Ticks));
+            if (worker.GivenUp is { } late && time.GetElapsedTime(late.At) <= Pool.Grace)
+                rest = TimeSpan.FromTicks(Math.Min(rest.Ticks, Pool.Grace.Ticks));
             else if (worker.GivenUp is null && worker.CurrentCall is { } call)
                 rest = TimeSpan.FromTicks(Math.Min(rest.Ticks, call.Left.Ticks));
         }
@@ -61,7 +58,7 @@ internal sealed class RequestTimeouts(Pool pool, TimeSpan limit, bool supervised
             return;
         }
 
-        var stuck = pool.Workers.Count(worker => worker.GivenUp is { } late && time.GetElapsedTime(late.At) > Grace);
+        var stuck = pool.Workers.Count(worker => worker.GivenUp is { } late && time.GetElapsedTime(late.At) > Pool.Grace);
         var places = pool.Places;
         if (stuck > _told)
         {

@@ -62,6 +62,8 @@ internal sealed class EngineServer : IAsyncDisposable
 
     public Application Application { get; }
 
+    public QueueState Queue => queue.Read();
+
     public Thread Worker { get; }
 
     public BlockingCollection<Exchange> Arrived { get; } = [];

@@ -12,8 +12,8 @@ internal static class LogDocs
 
         This page is made from the table of log events in the code (`LogEvent`); a test fails when the two differ.
 
-        Every entry goes through Python's `logging`, on two loggers: `waitress`, and below it `waitress.queue` for the depth of the
-        queue alone. The app's own set-up of `logging` rules; there is no log file and no access log.
+        Every entry goes through Python's `logging`, on two loggers: `waitress`, and below it `waitress.queue` for the queue
+        of requests alone. The app's own set-up of `logging` rules; there is no log file and no access log.
 
         - `waitress-serve` sets the logger `waitress` to INFO where the app has given it no level, and calls
           `logging.basicConfig()`, which does nothing where the app has set up handlers.
@@ -52,6 +52,8 @@ internal static class LogDocs
         | `waitress` | INFO | SIGNAL: finishing the requests in flight; a second signal ends at once | SIGINT or SIGTERM came (Ctrl-Break on Windows). |
         | `waitress` | WARNING | N thread(s) still running: NAMES | Workers were still inside the app 5 seconds after the stop. |
         | `waitress` | ERROR | Exception while serving METHOD PATH | The app raised, or broke PEP 3333; the traceback follows. SystemExit and KeyboardInterrupt included. |
+        | `waitress` | ERROR | METHOD PATH took longer than request_timeout (SECONDS s); the stack of its thread, in which RequestTimeout is raised now: | The stack follows, innermost call last. The text ends with "it has ended just now" where there is none to show. |
+        | `waitress` | ERROR | Could not start N more thread(s): REASON | The system refused a thread (`--max-threads`, or one in the place of a stuck one). Tried again after 5 seconds while it is needed. |
         | `waitress` | WARNING | (the settings in doubt, in words) | `waitress-serve` found settings that work but need a look, such as an unknown `WAITRESS_` name. `serve()` tells them as Python warnings. |
 
         What an app writes to `wsgi.errors` goes to `sys.stderr`.
@@ -75,6 +77,11 @@ internal static class LogDocs
         [LogEvent.Lost] = (["N"], "The mailbox was full."),
         [LogEvent.AcceptFailed] = (["(address and reason in words)"], "The system refused to accept, most often for want of descriptors (`ulimit -n`). The server tries again when a connection closes, after a second at the latest."),
         [LogEvent.EngineFault] = (["(exception)"], "A fault of this server. Please report it."),
+        [LogEvent.QueueTimeout] = (["N", "SECONDS"], "No thread was free for them in time (`queue_timeout`); the app never saw them. At most once a second, with the number since."),
+        [LogEvent.BacklogFull] = (["N", "LIMIT"], "More requests came than may wait (`backlog_limit`). At most once a second, with the number since."),
+        [LogEvent.ThreadBack] = (["METHOD PATH", "SECONDS"], "A thread that was stuck has left the app and ended; another one has had its place since."),
+        [LogEvent.ThreadsStuck] = (["N", "M"], "A second after the exception that many threads are still in the app: in C code that waits, or in code that holds on to the exception. Told whenever there are more of them."),
+        [LogEvent.TooManyStuck] = (["N"], "From now on a stuck thread costs a place of the pool. Replace the process."),
     };
 
     public static string Write()
