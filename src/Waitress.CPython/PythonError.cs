@@ -15,6 +15,14 @@ internal static unsafe class PythonError
         return default;
     }
 
+    /// <summary>The same with an exception type of the package's.</summary>
+    public static PyNew Raise(PyRef type, string message)
+    {
+        using var text = PyTexts.FromText(message);
+        Api.PyErr_SetObject(type, text);
+        return default;
+    }
+
     /// <summary>Raises an exception object again, with the traceback that it carries.</summary>
     public static PyNew Raise(PyRef exception)
     {

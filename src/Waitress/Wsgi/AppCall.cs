@@ -26,7 +26,7 @@ internal sealed class AppCall(Exchange exchange, CallLimit? limit, long start)
     private readonly int _number = exchange.Number;
     private long _start = start; // Moved on by what the client was waited for.
     private int _inside = 1; // The worker's own scope, until LetAppRun.
-    private bool _over, _ended;
+    private bool _over, _ended, _told;
     private volatile bool _raising;
     private int _turn;
 
@@ -57,6 +57,7 @@ internal sealed class AppCall(Exchange exchange, CallLimit? limit, long start)
             return default;
         if (limit is null)
             return new Scope(this);
+        Fork.EndIfChild(); // There the lock may be held by a thread that does not exist.
         lock (limit.Gate)
         {
             if (_over || _ended)
@@ -106,7 +107,7 @@ internal sealed class AppCall(Exchange exchange, CallLimit? limit, long start)
     {
         lock (limit!.Gate)
         {
-            if (_ended || !_over)
+            if (_ended || !_over || _told)
                 return false;
             _raising = true;
         }
@@ -140,6 +141,23 @@ internal sealed class AppCall(Exchange exchange, CallLimit? limit, long start)
 
         PythonThread.TakeBackRaise(limit.Thread);
         return false;
+    }
+
+    /// <summary>
+    /// The error for start_response and write where no scope can be had: that the time is up, which the thread then need not be told again, or that
+    /// the request has ended.
+    /// </summary>
+    public PyNew RaiseEnded(PyRef timeoutType, string function)
+    {
+        if (limit is not null)
+        {
+            lock (limit.Gate)
+                _told |= _over && !_ended;
+        }
+
+        return _told
+            ? PythonError.Raise(timeoutType, $"{function} was called when its request was over request_timeout")
+            : PythonError.Raise(PythonError.Fault.Assertion, $"{function} was called after its request had ended");
     }
 
     private void Leave()

@@ -7,13 +7,13 @@ namespace Waitress.Wsgi;
 /// start_response of one request (PEP 3333): takes status and headers into the response as long as its head has not left.
 /// A mistake of the app is raised at the app, with the exception types that Waitress uses.
 /// </summary>
-internal sealed class StartResponse(AppCall call, PyPin callableType, WriteCallable write) : PyCallable
+internal sealed class StartResponse(AppCall call, PythonSide python, WriteCallable write) : PyCallable
 {
     protected override PyNew Call(PyArguments arguments)
     {
         using var scope = call.Enter();
         if (!scope.Entered)
-            return Raise(Fault.Assertion, "start_response was called after its request had ended");
+            return call.RaiseEnded(python.RequestTimeout.Ref, "start_response");
         if (!call.TryTakeTurn())
             return Raise(Fault.Assertion, "start_response was called while another thread makes the response");
         try
@@ -49,7 +49,7 @@ internal sealed class StartResponse(AppCall call, PyPin callableType, WriteCalla
             return Raise(mistake.Fault, mistake.Message);
         }
 
-        return write.ToPython(callableType.Ref);
+        return write.ToPython(python.Interpreter.CallableType.Ref);
     }
 
     // exc_info is (type, value, traceback); the value carries the traceback.
@@ -63,7 +63,7 @@ internal sealed class StartResponse(AppCall call, PyPin callableType, WriteCalla
 }
 
 /// <summary>The write callable that start_response returns: sends at once, as PEP 3333 has it for old frameworks.</summary>
-internal sealed class WriteCallable(BodyPort port) : PyCallable
+internal sealed class WriteCallable(AppCall call, PythonSide python, BodyPort port) : PyCallable
 {
     protected override PyNew Call(PyArguments arguments)
     {
@@ -71,7 +71,7 @@ internal sealed class WriteCallable(BodyPort port) : PyCallable
         return port.Write(arguments[0]) switch
         {
             BodyPort.Outcome.Sent => Singletons.NewNone(),
-            BodyPort.Outcome.Ended => Raise(Fault.Assertion, "write was called after its request had ended"),
+            BodyPort.Outcome.Ended => call.RaiseEnded(python.RequestTimeout.Ref, "write"),
             BodyPort.Outcome.ClientGone => Raise(Fault.Connection, "The client has disconnected"),
             _ => default,
         };

@@ -82,8 +82,7 @@ internal sealed partial class WsgiApp : IDisposable
         if (environ.IsNull)
             return false;
         var port = new BodyPort(call, _log);
-        var callableType = _python.Interpreter.CallableType;
-        using var startResponse = new StartResponse(call, callableType, new WriteCallable(port)).ToPython(callableType.Ref);
+        using var startResponse = new StartResponse(call, _python, new WriteCallable(call, _python, port)).ToPython(_python.Interpreter.CallableType.Ref);
         if (startResponse.IsNull)
             return false;
         call.LetAppRun();

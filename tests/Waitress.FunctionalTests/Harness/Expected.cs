@@ -15,6 +15,8 @@ internal static class Expected
         [431] = "Request Header Fields Too Large",
         [500] = "Internal Server Error",
         [501] = "Not Implemented",
+        [503] = "Service Unavailable",
+        [504] = "Gateway Timeout",
         [505] = "HTTP Version Not Supported",
     };
 

@@ -9,9 +9,9 @@ import waitress
 CLIENTS, TURNS = 4, int(sys.argv[1])
 waitress.server.logger.setLevel(logging.WARNING)
 server = waitress.create_server("interpreters:app", listen="127.0.0.1:0", worker_class="interpreter", workers=2, threads=2)
+server.load()
 thread = threading.Thread(target=server.run)
 thread.start()
-server.load()
 stop = threading.Event()
 errors, counts = [], [0] * CLIENTS
 
