@@ -1,4 +1,7 @@
-"""The app that bench/soak.py drives. Run: ./waitress-serve --listen=127.0.0.1:8080 bench.soak_app:app"""
+"""The app that bench/soak.py and bench/refcounts.py drive. Run: ./waitress-serve --listen=127.0.0.1:8080 bench.soak_app:app"""
+import gc
+import json
+import sys
 import tempfile
 
 SIZE = 1024 * 1024
@@ -47,4 +50,14 @@ def fail(environ, start_response):
     raise RuntimeError("an error on purpose")
 
 
-ROUTES = {"/post": post, "/stream": stream, "/endless": endless, "/file": file, "/fail": fail}
+def counts(environ, start_response):
+    """What Python holds: references (a debug build counts them), blocks of memory, objects that can be in a cycle."""
+    while gc.collect():
+        pass
+    references = getattr(sys, "gettotalrefcount", lambda: None)()
+    text = json.dumps({"references": references, "blocks": sys.getallocatedblocks(), "objects": len(gc.get_objects())}).encode()
+    start_response("200 OK", [*PLAIN, ("Content-Length", str(len(text)))])
+    return [text]
+
+
+ROUTES = {"/post": post, "/stream": stream, "/endless": endless, "/file": file, "/fail": fail, "/counts": counts}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 
 from waitress._timeout import RequestTimeout
-from waitress.server import Server, create_server
+from waitress.server import SERVING, Server, create_server
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,32 +22,41 @@ __version__ = "1.0.0"
 __all__ = ["RequestTimeout", "create_server", "profile", "serve", "serve_paste"]
 
 
-def serve(app: WSGIApplication, **kw: Any) -> None:
+def serve(app: WSGIApplication | str, **kw: Any) -> None:
     """Serve ``app`` until the server is stopped; works in the main thread and in any other, and again after it returned.
 
     Keywords are the options of ``waitress-serve`` with underscores (docs/settings.md). ``_quiet=True`` leaves Python's
     logging as it is and writes no start lines; ``_profile=True`` runs under cProfile and prints the result at the end;
     ``_server`` replaces ``create_server``.
 
+    Settings that need a supervisor (``worker_class="process"``, ``max_requests`` and so on: docs/workers.md) need the app's name in place
+    of the app, as in ``serve("module:app", ...)``, since worker processes import it themselves, and the main thread.
+
     Raises ValueError that lists every bad setting, and OSError when an address can't be opened.
     """
     make = kw.pop("_server", create_server)
     quiet = kw.pop("_quiet", False)
     profiled = kw.pop("_profile", False)
+    if isinstance(app, str) and make is create_server:
+        from waitress import _named
+
+        _named.serve(app, kw, quiet)
+        return
     if not quiet:
         logging.basicConfig()
     run_server(make(app, **kw), quiet=quiet, profiled=profiled)
 
 
-def run_server(server: Server, *, quiet: bool = False, profiled: bool = False) -> None:
-    """Say where the server listens, then run it; shared by serve() and the command line."""
+def run_server(server: Server, *, quiet: bool = False, profiled: bool = False, last: bool = False) -> None:
+    """Run the server, which says where it listens; shared by serve() and the command line.
+
+    ``last``: the program ends when the server has ended.
+    """
+    # Servers handed in by the `_server` keyword know only Waitress's own methods.
     if isinstance(server, Server):
-        server.load()
-    if not quiet:
-        server.print_listen("Serving on http://{}:{}")
-        # Servers handed in by the `_server` keyword know only Waitress's own methods.
-        if isinstance(server, Server):
-            server.log_build()
+        server._prepare(quiet=quiet, last=last)
+    elif not quiet:
+        server.print_listen(SERVING)
     if profiled:
         profile("server.run()", globals(), {"server": server}, (), False)
     else:

@@ -54,16 +54,31 @@ def serve(worker: InterpreterInside) -> None:
     while not worker.leaving():
         worker.wait(True)
         pool.obey()
+        _answer(worker)
     worker.retire()
     # Requests that have begun are finished, however long they take, as long as the server itself goes on.
     deadline = None
     while pool.join(0.0) and (deadline is None or time.monotonic() < deadline):
         worker.wait(False)
         pool.obey()
+        _answer(worker)
         if deadline is None and worker.ended():
             deadline = time.monotonic() + JOIN_SECONDS
     del app, pool
     end_threads(worker)
+
+
+def _answer(worker: InterpreterInside) -> None:
+    if not worker.asked():
+        return
+    import faulthandler
+    import tempfile
+
+    # Not sys._current_frames(), which makes frames of every interpreter's threads in this one's memory: Python would crash.
+    with tempfile.TemporaryFile() as file:
+        faulthandler.dump_traceback(file, all_threads=True)
+        file.seek(0)
+        worker.answer(file.read().decode("utf-8", "replace"))
 
 
 def watch_extensions(worker: InterpreterInside) -> None:

@@ -12,13 +12,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 from waitress._pool import sized_stacks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from waitress._native import Engine, InterpreterWorker
+    from typing import Any
+
+    from waitress._native import Configured, Engine, InterpreterWorker
 
 logger = logging.getLogger("waitress")
 
@@ -26,23 +28,30 @@ logger = logging.getLogger("waitress")
 FIRST_VERSION = (3, 12)
 
 
-def check() -> None:
-    """Raise AppError where this Python has no interpreters with a GIL of their own."""
-    from waitress._app import AppError
+def load_app(configured: Configured, name: str, call: bool) -> Any:
+    """The app; of worker class interpreter its name, since only the interpreters import it. AppError when there can't be one."""
+    from waitress import _app
 
+    if configured["values"].get("worker_class") != "interpreter":
+        return _app.load(name, call)
     if sys.implementation.name != "cpython" or sys.version_info < FIRST_VERSION:
         version = ".".join(map(str, sys.version_info[:3]))
-        raise AppError(
+        raise _app.AppError(
             f"worker_class interpreter needs CPython {'.'.join(map(str, FIRST_VERSION))} or newer, and this is "
             f"{sys.implementation.name} {version}: use worker_class process"
         )
+    if configured["values"].get("reload"):
+        raise _app.AppError("reload does not see what worker_class interpreter imports: use another class while you develop")
+    return AppName(name, call)
 
 
-def end_process(code: int) -> NoReturn:
-    """End the program as Python would, but for taking the main interpreter down.
+def end_process(configured: Configured, code: int) -> int:
+    """Of worker class interpreter: end the program as Python would, but for taking the main interpreter down. Else: the code.
 
     That is not safe after others have lived in the process (3.12.1 crashes by itself when one had imported ssl), nor while threads of the app run in one.
     """
+    if configured["values"].get("worker_class") != "interpreter":
+        return code
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
@@ -125,10 +134,11 @@ class Interpreters:
             self._former.remove(old)
         return fresh[0].name
 
-    def asks_to_recycle(self) -> bool:
-        """Whether more than half of a worker's threads are stuck."""
+    def stacks(self) -> list[dict[str, Any]]:
+        """The stacks of every interpreter's threads, innermost call first."""
         with self._lock:
-            return any(worker.stuck() for worker, _ in self._workers)
+            workers = [worker for worker, _ in self._workers + self._former]
+        return [{"thread": worker.name, "ident": 0, "stack": worker.stacks() or "  no answer within two seconds\n"} for worker in workers]
 
     def end(self, seconds: float) -> list[str]:
         """Tell all to leave and wait for them; the names of those whose threads are stuck."""

@@ -1,5 +1,6 @@
 """The native engine: an extension module compiled ahead of time from C#."""
 from collections.abc import Callable, Mapping
+from types import FrameType
 from typing import Any, TypedDict
 
 from _typeshed.wsgi import WSGIApplication
@@ -16,6 +17,8 @@ class Engine:
     def start(self) -> None: ...
     def work(self) -> None: ...
     def stop(self, graceful: bool, /) -> None: ...
+    # For one worker among others: the stop that leaves to them what nobody has accepted yet.
+    def retire(self) -> None: ...
     def events(self) -> list[tuple[str, int, str]]: ...
     def ended(self) -> bool: ...
     # Orders for the thread that runs the server: ("grow", threads), ("timeout", thread ident, number, seconds, "GET /path"), ("recycle", reason).
@@ -39,7 +42,8 @@ class InterpreterWorker:
     # starting, serving, failed (with the reason), ended or left (threads of the app still run in it).
     def state(self) -> tuple[str, str]: ...
     def leave(self) -> None: ...
-    def stuck(self) -> bool: ...
+    # The stacks of its threads as text; empty when its main thread does not answer within two seconds.
+    def stacks(self) -> str: ...
 
 class InterpreterInside:
     """The same worker as waitress._interpreter sees it, in the worker's own interpreter."""
@@ -54,16 +58,45 @@ class InterpreterInside:
     def work(self) -> None: ...
     def requests(self) -> list[tuple[Any, ...]]: ...
     def interrupt(self, number: int, exception_type: type[BaseException], /) -> bool: ...
+    # The frame in which the thread of that number's call is, if it still is.
+    def frame(self, number: int, /) -> FrameType | None: ...
     def recycle(self, reason: str, /) -> None: ...
     def serving(self) -> None: ...
     def failed(self, problem: str, /) -> None: ...
     # Until there are orders; not patiently: for a moment only.
     def wait(self, patiently: bool, /) -> None: ...
     def leaving(self) -> bool: ...
+    # Whether stacks() waits for answer().
+    def asked(self) -> bool: ...
+    def answer(self, stacks: str, /) -> None: ...
     def retire(self) -> None: ...
     def ended(self) -> bool: ...
     # Whether the calling thread is the only one of its interpreter.
     def alone(self) -> bool: ...
+
+class Binding:
+    """The sockets of a service, bound and listening; nothing is accepted from them here."""
+
+    listen: list[tuple[str, str]]
+    urls: list[str]
+    activated: bool
+    descriptors: list[int]
+    # Stops listening; unlink removes the file of a unix socket that was made here or taken over.
+    def close(self, unlink: bool, /) -> None: ...
+
+class Handoff(TypedDict):
+    """What a supervisor hands to a worker process; the descriptors are the engine's from then on, apart from control."""
+
+    slot: int
+    slots: int
+    name: str
+    sockets: list[int]
+    board: int
+    wakers: list[int]
+    waker: int
+    control: int
+    max_requests: int
+    generation: int
 
 class CommandLine(TypedDict):
     app: str | None
@@ -81,7 +114,10 @@ class Configured(TypedDict):
     report: str
     # Effective values by setting name, and "supervised"; empty where there are errors.
     values: dict[str, Any]
-    open: Callable[[WSGIApplication, int, Mapping[str, str]], Engine] | None
+    # bind(environ, inherited): descriptors in inherited are taken over instead of opening sockets. Both raise OSError.
+    bind: Callable[[Mapping[str, str], list[int]], Binding] | None
+    # open(app, wake_fd, environ, handoff): handoff is None for a server with sockets of its own.
+    open: Callable[[WSGIApplication, int, Mapping[str, str], Handoff | Mapping[str, Any] | None], Engine] | None
 
 build: str
 

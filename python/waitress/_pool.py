@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from waitress._timeout import RequestTimeout, stack_of
+from waitress._timeout import RequestTimeout, stack_from, stack_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,7 +90,8 @@ class Pool:
     def _interrupt(self, thread: int, number: int, seconds: float, request: str) -> None:
         # Taken first, and whole: from the moment of the exception on it is another stack. If the thread is still in that request
         # afterwards, it was all the time.
-        stack = stack_of(thread)
+        frame = getattr(self._engine, "frame", None)
+        stack = stack_of(thread) if frame is None else stack_from(frame(number))
         if self._engine.interrupt(number, RequestTimeout) and stack:
             where = "the stack of its thread, in which RequestTimeout is raised now:\n" + "".join(stack.format()).rstrip("\n")
         else:

@@ -1,10 +1,12 @@
 """SIGINT and SIGTERM while a server runs: the first stops gracefully, the second ends the process at once.
 
-Only in the main thread (Python allows no other), and only where the handler is still Python's default: an app that
-installed its own handler, or a parent that had a signal ignored, keeps it. What was replaced is put back at the end.
+In force before the line "Serving on" is written: a supervisor that waits for it may send a signal at once. Only in the main
+thread (Python allows no other), and only where the handler is still Python's default: an app that installed its own
+handler, or a parent that had a signal ignored, keeps it. What was replaced is put back at the end.
 """
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from contextlib import contextmanager
@@ -28,8 +30,12 @@ _masks: dict[int, set[int]] = {}
 
 
 @contextmanager
-def stop_signals(stop: Callable[[str], None], wake: socket) -> Iterator[None]:
-    """Call ``stop`` with the signal's name at the first one. ``wake`` gets a byte for every signal (it must not block)."""
+def stop_signals(stop: Callable[[str], None], wake: socket, last: bool = False) -> Iterator[None]:
+    """Call ``stop`` with the signal's name at the first one. ``wake`` gets a byte for every signal (it must not block).
+
+    ``last``: after it nothing comes but the interpreter's end. A late second signal then ends the process by the system's own
+    action, and not by a KeyboardInterrupt that surfaces in an exit hook.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -45,6 +51,8 @@ def stop_signals(stop: Callable[[str], None], wake: socket) -> Iterator[None]:
             # The true way to die of a signal, so that a shell or supervisor sees it in the exit status.
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
+            # The first process of a container has no such way: the kernel keeps signals without a handler away from it.
+            os._exit(128 + number)
 
     previous_wake = None
     try:
@@ -64,7 +72,7 @@ def stop_signals(stop: Callable[[str], None], wake: socket) -> Iterator[None]:
         if previous_wake is not None:
             signal.set_wakeup_fd(previous_wake)
         _wakeup_claimed = False
-        _put_back()
+        _put_back(signal.SIG_DFL if last else None)
 
 
 def hold_for_fork() -> None:
@@ -95,12 +103,12 @@ def leave_in_child() -> None:
     release_after_fork()
 
 
-def _put_back() -> None:
+def _put_back(instead: signal.Handlers | None = None) -> None:
     while _installed:
         number, (handle, previous) = _installed.popitem()
         # An app may have installed its own handler meanwhile: then that one stays.
         if signal.getsignal(number) is handle:
-            signal.signal(number, previous)
+            signal.signal(number, previous if instead is None else instead)
 
 
 def _claim_wakeup(wake: socket) -> int | None:

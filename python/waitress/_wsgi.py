@@ -13,7 +13,7 @@ from io import BytesIO
 
 from waitress._timeout import RequestTimeout
 
-__all__ = ["BodyStream", "BytesIO", "FileWrapper", "RequestTimeout", "body_file", "direct_file", "log_failure"]
+__all__ = ["BodyStream", "BytesIO", "ClientDisconnected", "FileWrapper", "RequestTimeout", "body_file", "direct_file", "log_failure"]
 
 logger = logging.getLogger("waitress")
 
@@ -23,6 +23,10 @@ BLOCK_SIZE = 32768
 # Over a FileIO, reading these through the descriptor gives the same bytes as reading the object. Anything else with a
 # fileno(), such as gzip.GzipFile, may transform what it reads.
 _PLAIN_FILES = (io.FileIO, io.BufferedReader, io.BufferedRandom)
+
+
+class ClientDisconnected(ConnectionError):
+    """What ``write()`` raises when the client has gone. When it comes back from the app it is no failure, and not logged as one."""
 
 
 class FileWrapper:

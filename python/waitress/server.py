@@ -29,8 +29,11 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
     from waitress._native import Configured, Engine
+    from waitress._worker import Control
 
 logger = logging.getLogger("waitress")
+
+SERVING = "Serving on http://{}:{}"
 
 # How long workers that are still inside the app are waited for after the engine has ended; Waitress waits 5 s too.
 JOIN_SECONDS = 5.0
@@ -45,8 +48,9 @@ _running: set[Server] = set()
 class Server:
     """One WSGI server; made by create_server()."""
 
-    def __init__(self, application: WSGIApplication | AppName, configured: Configured) -> None:
-        """Opens the sockets; raises OSError when that fails. Of worker class interpreter the application is an AppName."""
+    def __init__(self, application: WSGIApplication | AppName, configured: Configured, control: Control | None = None) -> None:
+        """Opens the sockets, or takes over those of the supervisor behind ``control``; raises OSError when that fails. Of worker class
+        interpreter the application is an AppName."""
         if application is None:
             raise ValueError("The app is None: pass the WSGI application itself (a factory that returns nothing?)")
         self.application = application
@@ -54,7 +58,10 @@ class Server:
         self._lock = threading.RLock()
         self._state = "new"  # then "running", then "closed"
         self._finished = threading.Event()
-        self._stopped_by: str | None = None
+        self._stopped_by: str | None = None  # a signal that has not been logged yet
+        self._started = False
+        self._announces = self._last = False
+        self._control = control
         self._wake, self._wake_engine = socket.socketpair()
         # Both the engine and Python's signal handler write to it: a full buffer already means "wake up".
         self._wake_engine.setblocking(False)
@@ -63,7 +70,8 @@ class Server:
             self._wake.settimeout(0.5)
         assert configured["open"] is not None
         try:
-            self._engine: Engine = configured["open"](application, self._wake_engine.fileno(), dict(os.environ))
+            handoff = None if control is None else control.handoff
+            self._engine: Engine = configured["open"](application, self._wake_engine.fileno(), dict(os.environ), handoff)
         except BaseException:
             self._close_wake()
             raise
@@ -73,21 +81,19 @@ class Server:
                 os.environ.pop(name, None)
         self._pool = Pool(self._engine, self._told_to_recycle)
         self._interpreters = Interpreters(self._engine, application) if isinstance(application, AppName) else None
-        self._loaded = self._asked_to_recycle = False
-        self.on_recycle: Callable[[str], None] | None = None
-        """Called on the thread that runs the server when this process should be replaced, with the reason; the server goes on."""
+        self._loaded = False
         self._descriptors = [(number, os.fstat(number).st_ino) for number in self._engine.descriptors] if os.name != "nt" else []
         self.effective_listen = [(str(host), str(port)) for host, port in self._engine.listen]
         """Every address in force, as (host, port) strings; a Unix socket is ("unix", path)."""
         self.effective_host, self.effective_port = self.effective_listen[0]
 
     def load(self) -> None:
-        """Of worker class interpreter: load the app in each interpreter; raises AppError when that fails. run() calls it otherwise."""
+        """Of worker class interpreter: load the app in each interpreter; AppError when that fails. run() does it where nobody has before."""
         if self._interpreters is None or self._loaded:
             return
         self._loaded = True
         try:
-            self._interpreters.start(self._look)
+            self._interpreters.start(self._wait_for_engine)
         except BaseException:
             self._interpreters.end(INTERPRETER_SECONDS)
             self.close()
@@ -119,6 +125,11 @@ class Server:
         workers = self._interpreters.describe() if self._interpreters else f"{threads} thread{'' if threads == 1 else 's'}"
         logger.info("%s %s, %s, engine %s", name, version, workers, _native.build)
 
+    def _prepare(self, *, quiet: bool, last: bool) -> None:
+        """Have run() say where it listens, unless ``quiet``, once a signal stops it gracefully: whoever waits for that line may send
+        one at once. ``last``: the program ends when the server has ended."""
+        self._announces, self._last = not quiet, last
+
     def close(self) -> None:
         """Stop accepting, let the requests in flight finish, then have run() return. Returns at once."""
         with self._lock:
@@ -142,9 +153,12 @@ class Server:
             self._state = "running"
         _running.add(self)
         try:
-            with _signals.stop_signals(self._stop_by_signal, self._wake_engine):
+            self.load()
+            with _signals.stop_signals(self._stop_by_signal, self._wake_engine, self._last):
                 try:
-                    self.load()
+                    if self._announces:
+                        self.print_listen(SERVING)
+                        self.log_build()
                     if self._interpreters is None:
                         self._pool.start(self._engine.threads)
                     self._wait_until_ended()
@@ -160,13 +174,20 @@ class Server:
             _running.discard(self)
 
     def _told_to_recycle(self, reason: str) -> None:
-        if self.on_recycle is not None:
-            self.on_recycle(reason)
+        if self._control is not None:
+            self._control.recycle(reason)
 
     def _stop_by_signal(self, name: str) -> None:
         # Runs inside a signal handler: no logging here, the interrupted code may be in the middle of a log line.
         self._stopped_by = name
-        self._engine.stop(True)
+        if self._started:
+            self._ask_to_stop()
+
+    def _ask_to_stop(self) -> None:
+        if self._control is not None:
+            self._control.stop_asked()
+        else:
+            self._engine.stop(True)
 
     def _wait_until_ended(self) -> None:
         interrupts = 0
@@ -176,10 +197,17 @@ class Server:
                 if starting:
                     starting = False
                     self._engine.start()
+                    if self._control is not None:
+                        self._control.started(self)
+                    self._started = True
+                    # A signal that came before waits until here: clients may have connected since the sockets are open, and an
+                    # engine that was started serves them before it ends.
+                    if self._stopped_by:
+                        self._ask_to_stop()
                 while not self._engine.ended():
-                    self._look()
+                    self._wait_for_wake()
                     self._pool.obey()
-                    self._obey_interpreters()
+                    self._log_events()
                 return
             except (KeyboardInterrupt, SystemExit):
                 # From a handler of the app. Patience ends as with our own handlers: first graceful, then at once.
@@ -188,16 +216,15 @@ class Server:
                     raise
                 self._engine.stop(interrupts == 1)
 
-    def _look(self) -> None:
-        self._wait_for_wake()
+    def _wait_for_engine(self) -> None:
+        # While interpreters load the app: commands of a supervisor wait, as they do while a worker of another class imports it.
+        self._wake.recv(4096)
         self._log_events()
 
-    def _obey_interpreters(self) -> None:
-        if self._interpreters is not None and not self._asked_to_recycle and self._interpreters.asks_to_recycle():
-            self._asked_to_recycle = True
-            self._told_to_recycle("stuck")
-
     def _wait_for_wake(self) -> None:
+        if self._control is not None:
+            self._control.wait(self._wake)
+            return
         try:
             self._wake.recv(4096)
         except TimeoutError:
@@ -276,17 +303,25 @@ def create_server(application: WSGIApplication | str, **kw: Any) -> Server:
         for descriptor in kw.get("sockets", ()):
             socket.close(descriptor)
         raise ValueError("\n".join(faults))
+    if configured["values"].get("supervised"):
+        for descriptor in kw.get("sockets", ()):
+            socket.close(descriptor)
+        raise ValueError(
+            "These settings need a supervisor, whose worker processes import the app themselves: name it as text, as in "
+            "waitress.serve('module:app', ...), or use the command line"
+        )
     for text in configured["warnings"]:
         # Python shows a DeprecationWarning only to the program that causes it; anything else must be seen.
         warnings.warn(text, DeprecationWarning if "deprecated" in text else UserWarning, stacklevel=3)
-    if configured["values"].get("worker_class") == "interpreter":
-        if not isinstance(application, str):
-            raise ValueError("worker_class interpreter imports the app in each interpreter: name it, as in serve('module:object')")
-        _interpreters.check()
-        return Server(AppName(application), configured)
-    if isinstance(application, str):
-        raise ValueError("The app is a name: only worker_class interpreter takes one, pass the WSGI application itself")
-    return Server(application, configured)
+    by_name = configured["values"].get("worker_class") == "interpreter"
+    if by_name == isinstance(application, str):
+        return Server(_interpreters.load_app(configured, application, False) if by_name else application, configured)
+    for descriptor in kw.get("sockets", ()):
+        socket.close(descriptor)
+    raise ValueError(
+        "worker_class interpreter imports the app in each interpreter: name it, as in serve('module:object')" if by_name
+        else "The app is a name: create_server() takes one for worker_class interpreter only"
+    )
 
 
 def _stop_at_exit() -> None:

@@ -15,6 +15,9 @@ internal static unsafe partial class Api
     public static readonly delegate* unmanaged[Cdecl]<nint> PyThreadState_Get = (delegate* unmanaged[Cdecl]<nint>)Export();
     public static readonly delegate* unmanaged[Cdecl]<nint, nint> PyThreadState_Next = (delegate* unmanaged[Cdecl]<nint, nint>)Export();
 
+    /// <summary>The innermost Python frame of a thread, which must be alive and of this interpreter; null when it runs no Python code.</summary>
+    public static readonly delegate* unmanaged[Cdecl]<nint, PyNew> PyThreadState_GetFrame = (delegate* unmanaged[Cdecl]<nint, PyNew>)Export();
+
     /// <summary>Needs no GIL; the state is put in force by PyEval_RestoreThread.</summary>
     public static readonly delegate* unmanaged[Cdecl]<nint, nint> PyThreadState_New = (delegate* unmanaged[Cdecl]<nint, nint>)Export();
     public static readonly delegate* unmanaged[Cdecl]<nint, void> PyThreadState_Clear = (delegate* unmanaged[Cdecl]<nint, void>)Export();

@@ -6,6 +6,7 @@ using Waitress.CPython;
 using Waitress.Dispatch;
 using Waitress.Http;
 using Waitress.Listening;
+using Waitress.Processes;
 using Waitress.Telemetry;
 using Waitress.Workers;
 using Waitress.Wsgi;
@@ -24,12 +25,14 @@ internal sealed class Server : IDisposable
     private readonly Mailbox _log;
     private readonly IReadOnlyList<ListenSocket> _sockets;
     private readonly ListenerFactory _listeners;
-    private readonly InFlight _inFlight = new();
+    private readonly InFlight _inFlight;
+    private readonly WorkerSlot? _slot;
     private readonly IdleSweep _sweep = new(TimeProvider.System);
     private readonly RequestQueue<Exchange> _queue;
     private readonly QueueLimits _limits;
     private readonly Pool? _pool;
     private volatile Pool[] _pools = []; // Replaced, never changed.
+    private PoolFigures _formerPools; // The sums of those that were removed.
     private readonly Watcher _watcher;
     private readonly KestrelServer _kestrel;
     private readonly CancellationTokenSource _atOnce = new();
@@ -37,9 +40,13 @@ internal sealed class Server : IDisposable
     private Task? _start;
     private bool _stopping;
 
-    private Server(Settings settings, IReadOnlyList<ListenSocket> sockets, Interpreter interpreter, PyRef app, Mailbox log)
+    private Server(Settings settings, IReadOnlyList<ListenSocket> sockets, Handoff? handoff, Interpreter interpreter, PyRef app, Mailbox log)
     {
         (_settings, _sockets, _log) = (settings, sockets, log);
+        _inFlight = new InFlight(handoff?.MaxRequests ?? 0, () => Orders.Recycle("max_requests"));
+
+        // A hand-off without a board is sockets alone: opened as root by a program that has no supervisor.
+        _slot = handoff is null or { Board: < 0 } ? null : WorkerSlot.Open(handoff, TimeProvider.System, WriteFigures);
 
         // A connection has one request at a time, so the queue can't be longer than there are connections.
         var backlog = settings.BacklogLimit ?? (int)Math.Min((long)settings.ConnectionLimit + sockets.Count, int.MaxValue);
@@ -47,12 +54,13 @@ internal sealed class Server : IDisposable
         _limits = new QueueLimits(_queue, TimeSpan.FromSeconds(settings.QueueTimeout), backlog, log, TimeProvider.System);
         if (settings.Interpreters == 0)
             _pools = [_pool = NewPool(interpreter, app, null)];
+        Orders = _pool?.Orders ?? new Orders(log.Wake);
         _watcher = new Watcher(_queue, _pool, _limits, settings, interpreter.IsParallel, log, TimeProvider.System);
 
-        var connections = new ConnectionGate(settings.ConnectionLimit, TimeProvider.System, TellCrowded);
+        var connections = new ConnectionGate(settings.ConnectionLimit, TimeProvider.System, TellCrowded, _slot);
         var kestrelLog = new KestrelLog(KestrelReports);
-        _listeners = new ListenerFactory(settings, connections, kestrelLog, text => log.Post(LogEvent.AcceptFailed, text));
-        var wire = new WireOptions(settings.Ident, TimeProvider.System, kestrelLog, RefusedOnTheWire);
+        _listeners = new ListenerFactory(settings, connections, kestrelLog, text => log.Post(LogEvent.AcceptFailed, text), _slot);
+        var wire = new WireOptions(settings.Ident, TimeProvider.System, kestrelLog, RefusedOnTheWire, () => _inFlight.Retiring);
         _kestrel = new KestrelServer(Options.Create(KestrelSetup.Options(settings, sockets, wire)), _listeners, kestrelLog);
     }
 
@@ -68,20 +76,39 @@ internal sealed class Server : IDisposable
     /// <summary>The app and its threads in the main interpreter; null: the app runs in others.</summary>
     public Pool? Pool => _pool;
 
-    /// <summary>Of all interpreters.</summary>
-    public IReadOnlyList<Pool> Pools => _pools;
+    /// <summary>For the thread that runs the server. Those of one interpreter go to the thread that carries them out there.</summary>
+    public Orders Orders { get; }
 
     /// <summary>True when the stop is complete: no connection is left, and the workers go home.</summary>
     public bool Ended { get; private set; }
 
-    /// <summary>Opens the sockets; what can't be opened is an IOException with one line, and nothing stays open.</summary>
-    public static Server Open(Settings settings, IReadOnlyDictionary<string, string> environment, Interpreter interpreter, PyRef app, Mailbox log)
+    /// <summary>
+    /// Opens the sockets, or takes those of the hand-off; what can't be opened is an IOException with one line, and nothing stays open.
+    /// </summary>
+    public static Server Open(
+        Settings settings, IReadOnlyDictionary<string, string> environment, Handoff? handoff, Interpreter interpreter, PyRef app, Mailbox log)
     {
-        var activated = settings.ListenStated ? [] : InheritedSockets.FromSystemd(environment, Environment.ProcessId);
-        var outcome = ListenSockets.Open(settings, activated);
-        if (outcome.Errors.Count > 0)
-            throw new IOException(string.Join("; ", outcome.Errors));
-        return new Server(settings, outcome.Sockets, interpreter, app, log) { Activated = activated.Count > 0 };
+        // A worker's environment is its supervisor's: what systemd told that one is not meant for this process.
+        var activated = handoff is not null || settings.ListenStated ? [] : InheritedSockets.FromSystemd(environment, Environment.ProcessId);
+        var outcome = handoff switch
+        {
+            null => ListenSockets.Open(settings, activated),
+
+            // This process's alone.
+            { Board: < 0 } => ListenSockets.Open(settings with { Sockets = [.. handoff.Sockets] }),
+            _ => ListenSockets.Share(settings, handoff.Sockets),
+        };
+        var sockets = outcome.SocketsOrThrow();
+        try
+        {
+            return new Server(settings, sockets, handoff, interpreter, app, log) { Activated = activated.Count > 0 };
+        }
+        catch
+        {
+            foreach (var socket in sockets)
+                socket.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Begins to accept connections. Called detached.</summary>
@@ -96,6 +123,13 @@ internal sealed class Server : IDisposable
         }
 
         _start.GetAwaiter().GetResult();
+        lock (_gate)
+        {
+            if (_stopping)
+                return;
+            _slot?.Start();
+            _listeners.Start();
+        }
     }
 
     /// <summary>The body of one Python worker thread: serves until the server has ended.</summary>
@@ -122,7 +156,11 @@ internal sealed class Server : IDisposable
     public void Remove(Pool pool)
     {
         lock (_gate)
+        {
             _pools = [.. _pools.Where(other => other != pool)];
+            _formerPools = _formerPools.Plus(pool.Read() with { Threads = 0, Busy = 0, Stuck = 0 });
+        }
+
         _watcher.Remove(pool);
         pool.Dispose();
     }
@@ -131,7 +169,15 @@ internal sealed class Server : IDisposable
     /// Stops accepting, lets requests in flight end for up to graceful_timeout, closes the connections, sends the workers home.
     /// Returns at once; <see cref="Ended"/> tells. Not graceful, or called again so: connections are closed at once.
     /// </summary>
-    public void Stop(bool graceful)
+    public void Stop(bool graceful) => Stop(graceful, retiring: false);
+
+    /// <summary>
+    /// The graceful stop of one worker among others that go on: connections that nobody has accepted yet are left to them, and clients with an
+    /// idle connection have longer to learn of its end.
+    /// </summary>
+    public void Retire() => Stop(graceful: true, retiring: true);
+
+    private void Stop(bool graceful, bool retiring)
     {
         lock (_gate)
         {
@@ -144,7 +190,10 @@ internal sealed class Server : IDisposable
             _stopping = true;
 
             // At once, not on the other thread: an answer that begins after the stop was told announces the end of its connection.
-            _inFlight.BeginDrain();
+            _inFlight.BeginDrain(retiring);
+            if (retiring)
+                _listeners.LeaveBacklog();
+            _slot?.BeginDrain();
         }
 
         _ = Task.Run(StopAsync);
@@ -153,10 +202,11 @@ internal sealed class Server : IDisposable
     /// <summary>Releases what is left, except what a worker still uses that is stuck in the app. Called attached.</summary>
     public void Dispose()
     {
+        _listeners.Dispose(); // First: the acceptor polls the sockets.
         foreach (var socket in _sockets)
             socket.Dispose();
         _kestrel.Dispose();
-        _listeners.Dispose();
+        _slot?.Dispose();
         _sweep.Dispose();
         _watcher.Dispose();
         _atOnce.Dispose();
@@ -187,9 +237,43 @@ internal sealed class Server : IDisposable
         // The queue last: once it is closed the workers go home, and whoever waits for them disposes what is left.
         _watcher.Stop();
         _queue.Close();
+        _slot?.End();
         lock (_gate)
             Ended = true;
         _log.Wake();
+    }
+
+    private PoolFigures ReadPools()
+    {
+        PoolFigures sum;
+        Pool[] pools;
+        lock (_gate)
+            (pools, sum) = (_pools, _formerPools);
+        var now = Array.ConvertAll(pools, pool => pool.Read());
+        foreach (var each in now)
+            sum = sum.Plus(each);
+
+        // All threads of the process are busy when those of each pool are, since the youngest of their requests began.
+        var everyBusy = now.Length > 0 && Array.TrueForAll(now, each => each.EveryBusySince > 0) ? now.Max(each => each.EveryBusySince) : 0;
+        return sum with { EveryBusySince = everyBusy, Refused = _limits.Refused };
+    }
+
+    private void WriteFigures(Scoreboard board, int slot)
+    {
+        var queue = _queue.ReadAll();
+        board[slot, Field.Completed] = _inFlight.Completed;
+        board[slot, Field.InFlight] = _inFlight.Count;
+        board[slot, Field.Queued] = queue.Waiting;
+        board[slot, Field.OldestSince] = queue.Waiting == 0 ? 0 : Monotonic.Now(TimeProvider.System) - (queue.Oldest.Ticks * TimeSpan.NanosecondsPerTick);
+        var pool = ReadPools();
+        board[slot, Field.Threads] = pool.Threads;
+        board[slot, Field.InApp] = pool.Busy;
+        board[slot, Field.AllBusySince] = pool.EveryBusySince;
+        board[slot, Field.Stuck] = pool.Stuck;
+        board[slot, Field.AppTime] = pool.BusyTime;
+        board[slot, Field.QueueTime] = pool.QueueWait;
+        board[slot, Field.Timeouts] = pool.TimedOut;
+        board[slot, Field.Refused] = pool.Refused;
     }
 
     // What Kestrel says of an exception has been said by the application already, in better words.

@@ -7,6 +7,16 @@ internal sealed class ManualTime : TimeProvider
     private readonly List<ManualTimer> timers = [];
     private TimeSpan now = TimeSpan.FromDays(1);
 
+    /// <summary>Timers that wait; a test that moves the clock step by step sees here that the code under test has reached its next wait.</summary>
+    public int Timers
+    {
+        get
+        {
+            lock (gate)
+                return timers.Count;
+        }
+    }
+
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
     public override long GetTimestamp() => now.Ticks;

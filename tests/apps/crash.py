@@ -2,6 +2,7 @@
 import ctypes
 import faulthandler
 import os
+import tempfile
 import time
 
 import web
@@ -17,9 +18,14 @@ def innocent_name(environ, start_response):
     if path == "/abort":
         os.abort()
     if path == "/later":
-        faulthandler.dump_traceback_later(0.1)
-        time.sleep(0.5)
-        faulthandler.cancel_dump_traceback_later()
+        with tempfile.TemporaryFile("w+") as dump:
+            faulthandler.dump_traceback_later(0.1, file=dump)
+            end = time.monotonic() + 30
+            while not os.fstat(dump.fileno()).st_size and time.monotonic() < end:
+                time.sleep(0.01)
+            faulthandler.cancel_dump_traceback_later()  # returns when the dump is whole
+            dump.seek(0)
+            return web.text(start_response, dump.read())
     return web.text(start_response, "Hello, World!\n")
 
 

@@ -11,7 +11,7 @@ from waits import pass_gate
 
 def code_of(child):
     """The child's exit code, -9 for one that had to be killed because it hung."""
-    end = time.monotonic() + 15
+    end = time.monotonic() + 30
     while time.monotonic() < end:
         pid, status = os.waitpid(child, os.WNOHANG)
         if pid:
@@ -94,7 +94,7 @@ def terminate(environ, start_response):
     child.terminate()
     # Process.start() in another thread polls every child: it may reap this one between the wait of join() and the note
     # of the result, and join() then returns without one. The note follows at once.
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 30
     while child.exitcode is None and time.monotonic() < deadline:
         child.join(0.01)
     code = child.exitcode

@@ -59,7 +59,7 @@ def fork_exit(environ, start_response):
     """The child leaves as an app's child may: through SystemExit, out of the request. Only the parent answers."""
     child = os.fork()
     if child == 0:
-        signal.alarm(15)  # a child that hangs in a server must not outlive the test run
+        signal.alarm(30)  # a child that hangs in a server must not outlive the test run
         sys.exit(9)
     return web.as_json(start_response, {"code": os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])})
 
@@ -73,8 +73,8 @@ def multi(environ, start_response):
     queue = context.Queue()
     child = context.Process(target=square, args=(queue, 12))
     child.start()
-    value = queue.get(timeout=15)
-    child.join(15)
+    value = queue.get(timeout=30)
+    child.join(30)
     return web.as_json(start_response, {"value": value, "code": child.exitcode})
 
 

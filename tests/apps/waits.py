@@ -43,11 +43,11 @@ def read_at_gate(environ, start_response):
 
 
 def until_gone(environ, start_response):
-    """Asks whether the client has gone until it has; 15 s at most."""
+    """Asks whether the client has gone until it has; 30 s at most."""
     asked = web.query(environ)
     mark("entered", asked["name"])
     gone = environ["waitress.client_disconnected"]
-    end = time.monotonic() + 15
+    end = time.monotonic() + 30
     while not gone() and time.monotonic() < end:
         time.sleep(0.005)
     mark("gone" if gone() else "stayed", asked["name"])

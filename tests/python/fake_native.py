@@ -5,6 +5,7 @@ install() puts it in place of the native module before `waitress` is imported an
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import threading
 import types
@@ -13,8 +14,8 @@ import types
 class FakeEngine:
     """Ends when it was stopped and no worker is inside `busy`; records what was called."""
 
-    def __init__(self, app, wake_fd, environ):
-        self.app, self.wake_fd, self.environ = app, wake_fd, environ
+    def __init__(self, app, wake_fd, environ, handoff):
+        self.app, self.wake_fd, self.environ, self.handoff = app, wake_fd, environ, handoff
         self.listen = [("127.0.0.1", "8080"), ("::1", "8080")]
         self.activated = False
         self.urls = ["http://127.0.0.1:8080", "http://[::1]:8080"]
@@ -49,6 +50,10 @@ class FakeEngine:
             self.stopped.set()
             self.wake()
 
+    def retire(self):
+        self.calls.append("retire")
+        self.stop(True)
+
     def tell(self, name, level, message):
         self._mailbox.append((name, level, message))
         self.wake()
@@ -80,6 +85,24 @@ class FakeEngine:
         self.calls.append("close")
 
 
+class FakeBinding:
+    """Really listening, on one socket of loopback, so that its descriptors can be inherited."""
+
+    def __init__(self, environ, inherited):
+        self.environ, self.inherited = environ, inherited
+        self.sockets = [socket.socket(fileno=number) for number in inherited] or [socket.create_server(("127.0.0.1", 0))]
+        self.descriptors = [one.fileno() for one in self.sockets]
+        self.listen = [(host, str(port)) for host, port in (one.getsockname() for one in self.sockets)]
+        self.urls = [f"http://{host}:{port}" for host, port in self.listen]
+        self.activated = False
+        self.closed: list[bool] = []  # the unlink of each close
+
+    def close(self, unlink):
+        self.closed.append(unlink)
+        for one in self.sockets:
+            one.close()
+
+
 class FakeNative(types.ModuleType):
     def __init__(self):
         super().__init__("waitress._native")
@@ -88,6 +111,8 @@ class FakeNative(types.ModuleType):
 
     def reset(self):
         self.engines: list[FakeEngine] = []
+        self.bindings: list[FakeBinding] = []
+        self.values: dict = {"supervised": False}
         self.prepare = lambda engine: None
         self.line: dict = {}
         self.errors: list[str] = []
@@ -105,13 +130,22 @@ class FakeNative(types.ModuleType):
 
     def configure(self, command_line, environ, file, file_name, keywords):
         self.configure_calls.append((command_line, environ, file, file_name, keywords))
-        opening = None if self.errors else self.open
-        return dict(errors=list(self.errors), warnings=list(self.warnings), report="port = 8080 (default)", values=self.values, open=opening)
+        bind, opening = (None, None) if self.errors else (self.bind, self.open)
+        return dict(
+            errors=list(self.errors), warnings=list(self.warnings), report="port = 8080 (default)", values=dict(self.values), bind=bind, open=opening
+        )
 
-    def open(self, app, wake_fd, environ):
+    def bind(self, environ, inherited):
         if self.open_error is not None:
             raise self.open_error
-        engine = FakeEngine(app, wake_fd, environ)
+        binding = FakeBinding(environ, inherited)
+        self.bindings.append(binding)
+        return binding
+
+    def open(self, app, wake_fd, environ, handoff):
+        if self.open_error is not None:
+            raise self.open_error
+        engine = FakeEngine(app, wake_fd, environ, handoff)
         self.prepare(engine)
         self.engines.append(engine)
         return engine

@@ -88,7 +88,7 @@ class PoolTest(unittest.TestCase):
             raise ValueError("a bug of the receiver")
 
         try:
-            self.server.on_recycle = recycle
+            self.server._told_to_recycle = self.server._pool._recycle = recycle
             self.engine.order("recycle", "stuck")
             self.assertTrue(told.wait(10))
             self.engine.order("grow", 1)

@@ -3,11 +3,15 @@ import io
 import logging
 import os
 import sys
+import tempfile
 import unittest
+from unittest import mock
 
 import fake_native
 
 from waitress import runner
+
+USAGE = "Usage: waitress-serve [OPTIONS] [MODULE:OBJECT]"
 
 
 def app(environ, start_response):
@@ -41,7 +45,7 @@ class RunnerTest(unittest.TestCase):
         self.assertEqual(logging.getLogger("waitress").level, logging.ERROR)
 
     def test_help_and_version_need_no_app(self):
-        self.assertEqual(self.run_program(help=True), (0, "Usage: waitress-serve [OPTIONS] [MODULE:OBJECT]\n", ""))
+        self.assertEqual(self.run_program(help=True), (0, f"{USAGE}\n", ""))
         code, out, _ = self.run_program(version=True)
         self.assertEqual(code, 0)
         self.assertIn("fake", out)
@@ -56,20 +60,36 @@ class RunnerTest(unittest.TestCase):
         code, _, err = self.run_program("test_runner:app", errors=["unknown option --prot"], config="missing.toml")
         self.assertEqual(code, 2)
         lines = err.splitlines()
-        self.assertEqual(lines[0], "Error: unknown option --prot")
-        self.assertIn("missing.toml can't be read", lines[1])
-        self.assertEqual(lines[2], "Error: port: 'x' is not a number")
+        self.assertEqual(lines[:3], [USAGE, "", "Error: unknown option --prot"])
+        self.assertIn("missing.toml can't be read", lines[3])
+        self.assertEqual(lines[4:], ["Error: port: 'x' is not a number"])
         self.assertEqual(self.served, [])
 
-    def test_no_app_is_code_1(self):
+    def test_faults_of_settings_alone_bring_no_help(self):
+        self.native.errors = ["port: 'x' is not a number"]
+        code, _, err = self.run_program("test_runner:app")
+        self.assertEqual((code, err), (2, "Error: port: 'x' is not a number\nTry 'waitress-serve --help'.\n"))
+
+    def test_no_app_brings_the_help_and_is_code_1(self):
         code, _, err = self.run_program()
         self.assertEqual(code, 1)
-        self.assertIn("Specify an application", err)
+        self.assertTrue(err.startswith(f"{USAGE}\n\nError: Specify an application"), err)
 
-    def test_app_that_fails_to_import_is_code_1(self):
+    def test_app_that_fails_to_import_brings_the_help_then_its_traceback_then_the_error(self):
+        with tempfile.TemporaryDirectory() as directory, mock.patch.object(sys, "path", [directory, *sys.path]):
+            with open(os.path.join(directory, "site30.py"), "w", encoding="utf-8") as file:
+                file.write("raise LookupError('no treasure')\n")
+            code, out, err = self.run_program("site30:app")
+        self.assertEqual((code, out), (1, ""))
+        lines = err.splitlines()
+        self.assertEqual(lines[:3], [USAGE, "", "Traceback (most recent call last):"])
+        self.assertEqual(lines[-2:], [
+            "LookupError: no treasure", "Error: The app 'site30:app' could not be imported: LookupError: no treasure"])
+
+    def test_app_that_does_not_exist_brings_the_help_and_what_was_looked_for(self):
         code, _, err = self.run_program("no_such_module_y:app")
         self.assertEqual(code, 1)
-        self.assertIn("Error: There is no module 'no_such_module_y'", err)
+        self.assertTrue(err.startswith(f"{USAGE}\n\nError: There is no module 'no_such_module_y'. Looked for"), err)
 
     def test_address_that_is_taken_is_one_line_and_code_1(self):
         self.native.open_error = OSError("127.0.0.1:80 is in use by another program")

@@ -111,12 +111,13 @@ internal sealed partial record SettingKind(string Placeholder, string Allowed, S
 
     public static readonly SettingKind Host = new("HOST", "a host name, an IP address or *", (object? given, out object? value) =>
     {
-        value = given is string text ? ListenAddress.Host(text.Trim()) : null;
+        value = given is string text ? ListenAddress.ParseHost(text.Trim()) : null;
         return value is null ? RawValue.Quote(given) : null;
     });
 
     public static readonly SettingKind Addresses = List(
-        "ADDRESSES", "HOST, HOST:PORT, [IPV6], [IPV6]:PORT or *, several separated by spaces, the port from 0 to 65535", null, 1, ListenAddress.Normalize);
+        "ADDRESSES", "HOST, HOST:PORT, [IPV6], [IPV6]:PORT or *, several separated by spaces, the port from 0 to 65535 or the name of a service", null, 1,
+        item => ListenAddress.Parse(item)?.ToString());
 
     public static readonly SettingKind Peers = List(
         "ADDRESSES", "IP addresses, ranges such as 10.0.0.0/8, localhost (peers on a unix socket) or *, separated by spaces or commas",

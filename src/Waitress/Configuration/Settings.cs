@@ -12,7 +12,7 @@ internal sealed record Settings
 
     // Where it listens. Host and port are already folded into Listen; exactly one of the three is in force:
     // Sockets when not empty, else UnixSocket when not null, else Listen.
-    /// <summary>Each <c>host:port</c>, IPv6 in brackets, the host <c>*</c> for all interfaces; a port is always there.</summary>
+    /// <summary>Each the written form of a <see cref="ListenAddress"/>: a port is always there.</summary>
     public ValueList<string> Listen { get; init; } = ["0.0.0.0:8080"];
     /// <summary>Whether somebody said where to listen; if not, systemd's sockets stand in for the default.</summary>
     public bool ListenStated { get; init; }

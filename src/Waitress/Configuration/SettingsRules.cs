@@ -57,7 +57,7 @@ internal static class SettingsRules
         if (!draft.Stated.ContainsKey("host") && !draft.Stated.ContainsKey("port")) return;
         var host = draft.Value<string>("host") ?? ListenAddress.AnyIPv4;
         var port = draft.Value<long?>("port") ?? (long)SettingsTable.Row("port").Default!;
-        draft.Stated["listen"] = new StatedSetting(SettingsTable.Row("listen"), new ValueList<string>([$"{host}:{port}"]), new SettingOrigin(0, "host and port"));
+        draft.Stated["listen"] = new StatedSetting(SettingsTable.Row("listen"), new ValueList<string>([new ListenAddress(host, RawValue.Plain(port)).ToString()]), new SettingOrigin(0, "host and port"));
     }
 
     // Waitress then filters nothing, which is the same as both being on.

@@ -38,8 +38,8 @@ internal static partial class SettingsTable
         new("listen", SettingGroup.Listening, Addresses, new ValueList<string>([$"{ListenAddress.AnyIPv4}:{ListenAddress.DefaultPort}"]))
         {
             Repeats = true, Origin = AsWaitress, Apply = (s, v) => s with { Listen = Strings(v) },
-            Help = "Addresses to listen on, each HOST, HOST:PORT, [IPV6], [IPV6]:PORT or * (all interfaces); without a port it is 8080. On the command line it may be repeated.",
-            Difference = "Port names such as http are not resolved: write the number.",
+            Help = "Addresses to listen on, each HOST, HOST:PORT, [IPV6], [IPV6]:PORT or * (all interfaces); without a port it is 8080. A name of a service such as http stands for its port. On the command line it may be repeated.",
+            Difference = "Names of services are looked up in /etc/services alone, when listening starts.",
         },
         new("ipv4", SettingGroup.Listening, Flag, true)
         {

@@ -44,6 +44,22 @@ internal sealed class ClientPresence : IDisposable
     /// <summary>The socket, for what only it can tell.</summary>
     public Socket? Socket => _connection.Features.Get<IConnectionSocketFeature>()?.Socket;
 
+    /// <summary>Whether bytes of the client's have arrived that nobody has read yet.</summary>
+    public bool HasSent
+    {
+        get
+        {
+            try
+            {
+                return Socket?.Available > 0;
+            }
+            catch (Exception e) when (e is SocketException or ObjectDisposedException)
+            {
+                return false;
+            }
+        }
+    }
+
     /// <summary>A write has found that nobody is there.</summary>
     public void Lost() => _gone.Cancel();
 

@@ -23,7 +23,9 @@ internal sealed record RefusedRequest(EndPoint? Remote, int Status, string Reaso
 /// <param name="Clock">For <c>Date</c> and the waits.</param>
 /// <param name="Log">Where Kestrel's reasons arrive.</param>
 /// <param name="Refused">Told of each refused request, on the connection's thread.</param>
-internal sealed record WireOptions(string? Ident, TimeProvider Clock, KestrelLog Log, Action<RefusedRequest>? Refused = null);
+/// <param name="IsRetiring">Whether a stop is of this worker alone.</param>
+internal sealed record WireOptions(
+    string? Ident, TimeProvider Clock, KestrelLog Log, Action<RefusedRequest>? Refused = null, Func<bool>? IsRetiring = null);
 
 /// <summary>
 /// Wraps the transport of a connection. The application finds it as a connection feature
@@ -35,6 +37,10 @@ internal sealed class WireGuard : IDuplexPipe, IConnectionLifetimeNotificationFe
     // that has been served gets what a request already on the machine needs to reach us.
     private static readonly TimeSpan GraceForNew = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan GraceForIdle = TimeSpan.FromMilliseconds(50);
+
+    // Where others go on serving nobody waits for this worker's end, and clients should not notice it: one that is busy sends its next request
+    // within this time, and is told in the answer that the connection ends. One that is idle for longer loses an idle connection.
+    private static readonly TimeSpan GraceOfRetiring = TimeSpan.FromSeconds(3);
 
     private readonly ConnectionContext _connection;
     private readonly WireOptions _options;
@@ -75,7 +81,8 @@ internal sealed class WireGuard : IDuplexPipe, IConnectionLifetimeNotificationFe
     PipeWriter IDuplexPipe.Output => _writer;
 
     /// <summary>Grace that a stop gives this connection for a request that is on its way.</summary>
-    internal TimeSpan GraceBeforeClose => _reader.HasRead ? GraceForIdle : GraceForNew;
+    internal TimeSpan GraceBeforeClose => 
+        _options.IsRetiring?.Invoke() == true ? GraceOfRetiring : _reader.HasRead ? GraceForIdle : GraceForNew;
 
     internal TimeProvider Clock => _options.Clock;
 

@@ -102,8 +102,9 @@ internal sealed class WireReader(PipeReader inner, WireGuard wire) : PipeReader
     private async Task CancelWhenIdleAsync(int reads)
     {
         await Task.Delay(wire.GraceBeforeClose, wire.Clock);
-        // Bytes came meanwhile: Kestrel has looked at its reasons to stop while it handled them.
-        if (reads == _reads)
+        // Bytes came meanwhile: Kestrel has looked at its reasons to stop while it handled them, or will when it does; on a busy machine
+        // they may have waited in the kernel for all of the grace.
+        if (reads == _reads && !wire.Client.HasSent)
             inner.CancelPendingRead();
     }
 

@@ -1,3 +1,5 @@
+using Waitress.Processes;
+
 namespace Waitress.Listening;
 
 /// <summary>
@@ -10,7 +12,8 @@ namespace Waitress.Listening;
 /// Told true when the limit is reached and false when a tenth of it (at least one) is free again: the gap keeps a server that works at
 /// its limit from telling so with every connection. Called without a lock, on the thread that opened or closed the connection.
 /// </param>
-internal sealed class ConnectionGate(int limit, TimeProvider clock, Action<bool>? crowded = null)
+/// <param name="slot">Where the other workers see the count; null for a server alone.</param>
+internal sealed class ConnectionGate(int limit, TimeProvider clock, Action<bool>? crowded = null, WorkerSlot? slot = null)
 {
     private readonly Lock _lock = new();
     private readonly int _relief = limit - Math.Max(1, limit / 10);
@@ -20,6 +23,9 @@ internal sealed class ConnectionGate(int limit, TimeProvider clock, Action<bool>
 
     /// <summary>Connections open now.</summary>
     public int Open => Volatile.Read(ref _open);
+
+    /// <summary>Whether the limit is reached.</summary>
+    public bool IsFull => Open >= limit;
 
     /// <summary>Completes when a connection may be accepted; at once below the limit.</summary>
     public ValueTask RoomAsync(CancellationToken cancellation) => Open < limit ? default : new ValueTask(WaitForRoomAsync(cancellation));
@@ -38,6 +44,7 @@ internal sealed class ConnectionGate(int limit, TimeProvider clock, Action<bool>
         lock (_lock)
         {
             _open--;
+            slot?.Balance.Note(_open, accepted: false);
             relieved = _crowded && _open <= _relief;
             _crowded &= !relieved;
             (waiting, _nextLeave) = (_nextLeave, null);
@@ -46,6 +53,7 @@ internal sealed class ConnectionGate(int limit, TimeProvider clock, Action<bool>
         waiting?.SetResult();
         if (relieved)
             crowded?.Invoke(false);
+        slot?.OnLeave();
     }
 
     /// <summary>Completes when the next connection closes, or after <paramref name="atMost"/>.</summary>
@@ -68,12 +76,14 @@ internal sealed class ConnectionGate(int limit, TimeProvider clock, Action<bool>
             if (_open >= limit && !force)
                 return false;
             _open++;
+            slot?.Balance.Note(_open, accepted: true);
             reached = !_crowded && _open >= limit;
             _crowded |= reached;
         }
 
         if (reached)
             crowded?.Invoke(true);
+        slot?.WakeEligible();
         return true;
     }
 

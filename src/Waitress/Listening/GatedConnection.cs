@@ -32,7 +32,7 @@ internal sealed class GatedConnection(ConnectionContext inner, ConnectionGate ga
             // Ends when the client has taken what was still to be sent. One that takes nothing would keep its place for ever.
             var socket = inner.Features.Get<IConnectionSocketFeature>()?.Socket;
             var disposed = inner.DisposeAsync().AsTask();
-            if (!disposed.IsCompleted && !await SocketProgress.WaitAsync(disposed, socket, patience))
+            if (!disposed.IsCompleted && !await SocketProgress.WaitAsync(disposed, socket, patience, TimeProvider.System))
                 inner.Abort(new ConnectionAbortedException("The client took nothing of its answer for channel_timeout"));
             await disposed;
             await base.DisposeAsync();

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using Microsoft.Win32.SafeHandles;
 
 namespace Waitress.Listening;
 
@@ -37,7 +38,22 @@ internal static class InheritedSockets
     /// event queue when it is told not to close it, and a second server on the same descriptor would fail.
     /// Null with the reason in <paramref name="error"/> when it is not a bound TCP or unix stream socket.
     /// </summary>
-    public static ListenSocket? Adopt(long descriptor, int backlog, out string? error)
+    /// <param name="descriptor">The descriptor's number.</param>
+    /// <param name="backlog">For listen(2), which on a socket that listens already changes the backlog's length and nothing else.</param>
+    /// <param name="error">The reason, or null.</param>
+    /// <param name="unixSocket">A path: where the socket has that name its file is removed at the end, as if it had been made here.</param>
+    public static ListenSocket? Adopt(long descriptor, int backlog, out string? error, string? unixSocket = null) =>
+        Take(descriptor, backlog, shared: false, unixSocket, out error);
+
+    /// <summary>
+    /// The same for a socket that other processes accept from too. It may only be polled and accepted from without waiting: .NET shuts
+    /// a socket down when it closes one that a call is waiting on, and that would end the listening of all the others; and a
+    /// descriptor that several processes hold can't be taken out of the event queue by closing it.
+    /// </summary>
+    public static ListenSocket? Share(long descriptor, int backlog, out string? error) =>
+        Take(descriptor, backlog, shared: true, null, out error);
+
+    private static ListenSocket? Take(long descriptor, int backlog, bool shared, string? unixSocket, out string? error)
     {
         Socket? socket = null;
         try
@@ -50,7 +66,7 @@ internal static class InheritedSockets
                     return null;
             }
 
-            socket = new Socket(new SafeSocketHandle((nint)descriptor, ownsHandle: true));
+            socket = new Socket(new SafeSocketHandle((nint)descriptor, ownsHandle: !shared));
             error = socket.SocketType != SocketType.Stream ? "it is not a stream socket"
                 : socket.AddressFamily is not (AddressFamily.InterNetwork or AddressFamily.InterNetworkV6 or AddressFamily.Unix)
                     ? "it is neither TCP nor a unix socket"
@@ -59,7 +75,10 @@ internal static class InheritedSockets
             if (error is null)
             {
                 socket.Listen(backlog);
-                return new ListenSocket(socket);
+                if (shared)
+                    return new ListenSocket(socket, owner: new SafeFileHandle((nint)descriptor, ownsHandle: true));
+                var named = unixSocket is not null && socket.LocalEndPoint?.ToString() == unixSocket;
+                return new ListenSocket(socket, named ? UnixSocketFile.At(unixSocket!) : null);
             }
         }
         catch (SocketException e)

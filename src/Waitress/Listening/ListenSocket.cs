@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 
 namespace Waitress.Listening;
 
@@ -8,8 +9,11 @@ namespace Waitress.Listening;
 /// A socket that is bound and listening, and what the user is told about it. Owned by <see cref="Listener"/> once a server runs;
 /// disposing it stops listening and removes the file of a unix socket that this server made.
 /// </summary>
-internal sealed class ListenSocket(Socket socket, UnixSocketFile? file = null) : IDisposable
+internal sealed class ListenSocket(Socket socket, UnixSocketFile? file = null, SafeHandle? owner = null) : IDisposable
 {
+    /// <summary>Whether other processes accept from it too; then its owner, a handle of ours, closes the descriptor, and nothing may wait on the socket.</summary>
+    public bool IsShared => owner is not null;
+
     /// <summary>The listening socket itself.</summary>
     public Socket Socket => socket;
 
@@ -31,11 +35,16 @@ internal sealed class ListenSocket(Socket socket, UnixSocketFile? file = null) :
     public long Descriptor => socket.SafeHandle.DangerousGetHandle();
 
     /// <inheritdoc/>
-    public void Dispose()
+    public void Dispose() => Close(unlink: true);
+
+    /// <summary>Stops listening; leaves the file of a unix socket when a successor goes on serving behind it.</summary>
+    public void Close(bool unlink)
     {
         // The file first: a client that finds the name should find a server behind it.
-        file?.Remove();
+        if (unlink)
+            file?.Remove();
         socket.Dispose();
+        owner?.Dispose();
     }
 }
 

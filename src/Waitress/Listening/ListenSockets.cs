@@ -12,7 +12,11 @@ using Waitress.Configuration;
 namespace Waitress.Listening;
 
 /// <summary>What <see cref="ListenSockets.Open"/> did: the sockets, or the reasons why there are none.</summary>
-internal sealed record OpenOutcome(IReadOnlyList<ListenSocket> Sockets, IReadOnlyList<string> Errors);
+internal sealed record OpenOutcome(IReadOnlyList<ListenSocket> Sockets, IReadOnlyList<string> Errors)
+{
+    /// <summary>The sockets; IOException with every reason in one line when there are none.</summary>
+    public IReadOnlyList<ListenSocket> SocketsOrThrow() => Errors.Count == 0 ? Sockets : throw new IOException(string.Join("; ", Errors));
+}
 
 /// <summary>Opens every socket that the settings ask for.</summary>
 internal static class ListenSockets
@@ -39,10 +43,37 @@ internal static class ListenSockets
         else
             Bind(settings, sockets, errors);
 
+        return AllOrNone(sockets, errors, unlink: true);
+    }
+
+    /// <summary>A worker's: the sockets that its supervisor opened and that the other workers accept from as well.</summary>
+    public static OpenOutcome Share(Settings settings, IReadOnlyList<long> descriptors)
+    {
+        var sockets = new List<ListenSocket>();
+        var errors = new List<string>();
+        foreach (var descriptor in descriptors)
+            Add(InheritedSockets.Share(descriptor, settings.Backlog, out var error), $"socket {descriptor}", error, sockets, errors);
+        return AllOrNone(sockets, errors, unlink: false);
+    }
+
+    /// <summary>
+    /// Takes over what an older supervisor of this service opened and left (USR2): its unix socket file is this one's from then on.
+    /// </summary>
+    public static OpenOutcome TakeOver(Settings settings, IReadOnlyList<long> inherited)
+    {
+        var sockets = new List<ListenSocket>();
+        var errors = new List<string>();
+        foreach (var descriptor in inherited)
+            Add(InheritedSockets.Adopt(descriptor, settings.Backlog, out var error, settings.UnixSocket), $"socket {descriptor}", error, sockets, errors);
+        return AllOrNone(sockets, errors, unlink: false);
+    }
+
+    private static OpenOutcome AllOrNone(List<ListenSocket> sockets, List<string> errors, bool unlink)
+    {
         if (errors.Count == 0)
             return new OpenOutcome(sockets, errors);
         foreach (var socket in sockets)
-            socket.Dispose();
+            socket.Close(unlink);
         return new OpenOutcome([], errors);
     }
 
@@ -57,13 +88,13 @@ internal static class ListenSockets
         var taken = new HashSet<IPEndPoint>();
         foreach (var text in settings.Listen)
         {
-            if (BindAddress.Parse(text) is not { } address)
+            if (ListenAddress.Parse(text) is not { } address)
             {
                 errors.Add(CannotListen(text, "expected host, host:port, [IPv6] or [IPv6]:port"));
                 continue;
             }
 
-            var endPoints = address.Resolve(settings.Ipv4, settings.Ipv6, Dns.GetHostAddresses, out var reason);
+            var endPoints = AddressLookup.Find(address, settings.Ipv4, settings.Ipv6, Dns.GetHostAddresses, out var reason);
             if (reason is not null)
                 errors.Add(CannotListen(address.ToString(), reason));
             // The same address twice is one socket; port 0 twice is two ports.

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
 namespace Waitress.Listening;
 
@@ -10,7 +9,7 @@ namespace Waitress.Listening;
 /// <see cref="UnbindAsync"/> from the stopping thread. No failed accept ends the loop: only unbinding does.
 /// </summary>
 internal sealed class Listener(
-    ListenSocket socket, EndPoint endPoint, ConnectionGate gate, SocketConnectionContextFactory contexts, TimeSpan patience, Action<string>? report)
+    ListenSocket socket, EndPoint endPoint, ConnectionGate gate, Func<Socket, ListenSocket, ConnectionContext?> connect, Action<string>? report)
     : IConnectionListener
 {
     // Long enough not to spin while the process is out of descriptors, short enough to be back soon after.
@@ -41,7 +40,7 @@ internal sealed class Listener(
                     }
                 }
 
-                if (Wrap(accepted) is { } connection)
+                if (connect(accepted, socket) is { } connection)
                     return connection;
             }
             catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
@@ -76,7 +75,7 @@ internal sealed class Listener(
 
     // What the kernel accepted before the stop belongs to us: its clients have connected and may have sent their request. The limit
     // does not hold them back, as the places are freed only after this loop has ended; the backlog bounds their number.
-    private GatedConnection? Drain()
+    private ConnectionContext? Drain()
     {
         while (!_closed)
         {
@@ -85,7 +84,7 @@ internal sealed class Listener(
                 socket.Socket.Blocking = false;
                 var accepted = socket.Socket.Accept();
                 gate.ForceEnter();
-                if (Wrap(accepted) is { } connection)
+                if (connect(accepted, socket) is { } connection)
                     return connection;
             }
             catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionAborted)
@@ -99,26 +98,6 @@ internal sealed class Listener(
         }
 
         return null;
-    }
-
-    // The place in the gate is taken; it is given back here if the client has gone before its connection could be set up.
-    private GatedConnection? Wrap(Socket accepted)
-    {
-        try
-        {
-            if (accepted.AddressFamily != AddressFamily.Unix)
-                accepted.NoDelay = true;
-            var connection = new GatedConnection(contexts.Create(accepted), gate, patience);
-            // An accepted unix socket does not know its path; SERVER_PORT is that path.
-            connection.LocalEndPoint ??= socket.Socket.LocalEndPoint;
-            return connection;
-        }
-        catch (SocketException)
-        {
-            accepted.Dispose();
-            gate.Leave();
-            return null;
-        }
     }
 
     private async Task<bool> RoomOrUnboundAsync()

@@ -1,8 +1,10 @@
 using System.Net;
+using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Logging;
 using Waitress.Configuration;
+using Waitress.Processes;
 
 namespace Waitress.Listening;
 
@@ -19,12 +21,14 @@ internal sealed class ListenerFactory : IConnectionListenerFactory, IConnectionL
     private readonly ConnectionGate _gate;
     private readonly TimeSpan _patience;
     private readonly Action<string>? _report;
+    private readonly Acceptor? _acceptor;
 
     /// <param name="settings">For the size of the output buffer (<c>outbuf_overflow</c>).</param>
     /// <param name="gate">The connection limit, shared by all sockets of the server.</param>
     /// <param name="logs">Where the socket transport logs.</param>
     /// <param name="report">Told one line for an accept that failed for a reason of this machine.</param>
-    public ListenerFactory(Settings settings, ConnectionGate gate, ILoggerFactory logs, Action<string>? report = null)
+    /// <param name="slot">This worker's, for sockets that are shared with other processes.</param>
+    public ListenerFactory(Settings settings, ConnectionGate gate, ILoggerFactory logs, Action<string>? report = null, WorkerSlot? slot = null)
     {
         _gate = gate;
         _patience = TimeSpan.FromSeconds(Math.Max(1, settings.ChannelTimeout));
@@ -41,6 +45,7 @@ internal sealed class ListenerFactory : IConnectionListenerFactory, IConnectionL
         };
         TransportMemory.UseIn(options);
         _contexts = new SocketConnectionContextFactory(options, logs.CreateLogger("Waitress.Listening"));
+        _acceptor = slot is null ? null : new Acceptor(gate, slot, Connect, report);
     }
 
     /// <inheritdoc/>
@@ -48,8 +53,42 @@ internal sealed class ListenerFactory : IConnectionListenerFactory, IConnectionL
 
     /// <inheritdoc/>
     public ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default) =>
-        new(new Listener(((ListenEndPoint)endpoint).Socket, endpoint, _gate, _contexts, _patience, _report));
+        new(Listen(((ListenEndPoint)endpoint).Socket, endpoint));
+
+    /// <summary>Begins to accept from shared sockets, when Kestrel has bound all; the others begin with Kestrel.</summary>
+    public void Start() => _acceptor?.Start();
+
+    /// <summary>At the stop, which follows, what waits in the backlog of shared sockets is left to the workers that go on.</summary>
+    public void LeaveBacklog() => _acceptor?.LeaveBacklog();
 
     /// <inheritdoc/>
-    public void Dispose() => _contexts.Dispose();
+    public void Dispose()
+    {
+        _acceptor?.Dispose();
+        _contexts.Dispose();
+    }
+
+    private IConnectionListener Listen(ListenSocket socket, EndPoint endPoint) => socket.IsShared
+        ? _acceptor!.Add(socket, endPoint)
+        : new Listener(socket, endPoint, _gate, Connect, _report);
+
+    // The place in the gate is taken; it is given back here if the client has gone before its connection could be set up.
+    private GatedConnection? Connect(Socket accepted, ListenSocket from)
+    {
+        try
+        {
+            if (accepted.AddressFamily != AddressFamily.Unix)
+                accepted.NoDelay = true;
+            var connection = new GatedConnection(_contexts.Create(accepted), _gate, _patience);
+            // An accepted unix socket does not know its path; SERVER_PORT is that path.
+            connection.LocalEndPoint ??= from.Socket.LocalEndPoint;
+            return connection;
+        }
+        catch (SocketException)
+        {
+            accepted.Dispose();
+            _gate.Leave();
+            return null;
+        }
+    }
 }

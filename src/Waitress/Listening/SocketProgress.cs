@@ -1,29 +1,43 @@
-using System.Buffers.Binary;
 using System.Net.Sockets;
 
 namespace Waitress.Listening;
 
 /// <summary>
-/// Tells a client that reads slowly from one that does not read: whether it takes bytes at all. Linux counts them for TCP (tcp(7),
-/// TCP_INFO); elsewhere there is no such figure, and a wait counts as no progress.
+/// Tells a client that reads slowly from one that does not read: whether it takes bytes at all. Linux has a figure for TCP, which only
+/// grows, and for unix sockets one that goes up and down; so any change counts. Elsewhere there is none, and a wait counts as no progress.
 /// </summary>
 internal static class SocketProgress
 {
-    private const int Tcp = 6, TcpInfo = 11;
+    // tcp(7); tcpi_bytes_acked in struct tcp_info of linux/tcp.h, whose fields are only ever added at its end.
+    private const int Tcp = 6, TcpInfo = 11, BytesAckedAt = 120;
 
-    // tcpi_bytes_acked in struct tcp_info of linux/tcp.h; fields are only ever added at its end.
-    private const int BytesAckedAt = 120;
+    // asm-generic/socket.h, Linux 4.12; the third of the 32-bit numbers (linux/sock_diag.h, SK_MEMINFO_WMEM_ALLOC) is what our peer's
+    // queue holds, in the kernel's blocks of up to 36 KiB: one is given back when the reader has taken all of it.
+    private const int SocketLevel = 1, MemoryInfo = 55, QueuedAt = 8;
 
-    /// <summary>Bytes that the peer has acknowledged so far; null where the system does not tell.</summary>
-    public static long? BytesTaken(Socket? socket)
+    /// <summary>
+    /// How often a client that takes nothing is looked at before it is given up. The looks lie further and further apart, at k²/64 of
+    /// the time: the kernel fills the queue of a unix socket up again, so that even looks could meet a reader always at the same point.
+    /// </summary>
+    private const int Looks = 8;
+
+    /// <summary>A figure that changes when the peer takes bytes; null where the system has none.</summary>
+    public static long? Figure(Socket? socket)
     {
-        if (socket is null || !OperatingSystem.IsLinux() || socket.AddressFamily == AddressFamily.Unix)
+        if (socket is null || !OperatingSystem.IsLinux())
             return null;
         Span<byte> info = stackalloc byte[256];
         try
         {
+            if (socket.AddressFamily == AddressFamily.Unix)
+            {
+                return socket.GetRawSocketOption(SocketLevel, MemoryInfo, info) >= QueuedAt + sizeof(uint)
+                    ? BitConverter.ToUInt32(info[QueuedAt..])
+                    : null;
+            }
+
             return socket.GetRawSocketOption(Tcp, TcpInfo, info) >= BytesAckedAt + sizeof(long)
-                ? BinaryPrimitives.ReadInt64LittleEndian(info[BytesAckedAt..])
+                ? BitConverter.ToInt64(info[BytesAckedAt..])
                 : null;
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
@@ -35,18 +49,20 @@ internal static class SocketProgress
     /// <summary>
     /// Waits for work that ends when the client has taken its bytes; false when it took none for that long. The work itself goes on.
     /// </summary>
-    public static async ValueTask<bool> WaitAsync(Task work, Socket? socket, TimeSpan patience)
+    public static async ValueTask<bool> WaitAsync(Task work, Socket? socket, TimeSpan patience, TimeProvider clock)
     {
-        var before = BytesTaken(socket);
-        while (true)
+        var before = Figure(socket);
+        for (var look = 1; look <= Looks; look++)
         {
-            await work.WaitAsync(patience).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await work.WaitAsync(patience * (2 * look - 1) / (Looks * Looks), clock).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (work.IsCompleted)
                 return true;
-            var taken = BytesTaken(socket);
-            if (taken is null || taken == before)
-                return false;
-            before = taken;
+            if (Figure(socket) is not { } now || now == before)
+                continue;
+            before = now;
+            look = 0;
         }
+
+        return false;
     }
 }

@@ -25,6 +25,9 @@ internal sealed class UnixSocketFile
     /// <summary>The path as configured.</summary>
     public string Path { get; }
 
+    /// <summary>The file of a socket that is bound and listening already, to be removed at the end.</summary>
+    public static UnixSocketFile At(string path) => new(path);
+
     /// <summary>
     /// Binds and listens at <paramref name="path"/>. Null with the reason in <paramref name="error"/> when the name can't be taken.
     /// </summary>

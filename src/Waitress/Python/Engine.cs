@@ -1,5 +1,6 @@
 using Waitress.Configuration;
 using Waitress.CPython;
+using Waitress.Processes;
 using Waitress.Telemetry;
 using Waitress.Workers;
 using Waitress.Wsgi;
@@ -9,25 +10,27 @@ namespace Waitress.Python;
 /// <summary>One <see cref="Server"/> as the Python object that waitress.server drives: a namespace of functions.</summary>
 internal static class Engine
 {
-    /// <summary>open(app, wake_fd, environ): opens the sockets; OSError with one line when that fails.</summary>
+    /// <summary>
+    /// open(app, wake_fd, environ, handoff): opens the sockets, or takes those that a supervisor handed to this worker process (else
+    /// handoff is None); OSError with one line when that fails.
+    /// </summary>
     public static PyNew Open(PyArguments arguments, Settings settings, Interpreter interpreter)
     {
         var log = new Mailbox((int)PyNumbers.ToInt64(arguments[1]));
-        var server = Server.Open(settings, PyValues.ToTexts(arguments[2]), interpreter, arguments[0], log);
+        var handoff = arguments[3].IsNone ? null : Handoff.From(PyValues.ToDictionary(arguments[3]));
+        var server = Server.Open(settings, PyValues.ToTexts(arguments[2]), handoff, interpreter, arguments[0], log);
         using var types = PyObjects.Import("types"u8).OrThrow();
         using var make = PyObjects.GetAttribute(types, "SimpleNamespace"u8).OrThrow();
         using var engine = PyObjects.Call(make).OrThrow();
+        Bound.AddSockets(engine, server.Sockets, server.Activated);
         Add(engine, "threads"u8, PyNumbers.From(settings.Interpreters > 0 ? settings.ThreadsOfWorker : server.Threads));
-        Add(engine, "urls"u8, PyValues.FromList(server.Sockets.Select(socket => socket.Url)));
-        Add(engine, "listen"u8, Listen(server));
-        Add(engine, "activated"u8, PyNumbers.From(server.Activated));
-        Add(engine, "descriptors"u8, PyValues.FromList(server.Sockets.Select(socket => (object?)socket.Descriptor)));
         var type = interpreter.CallableType.Ref;
         Add(engine, "start"u8, new Function("start", 0, _ => Detached(server.Start)).ToPython(type));
         Add(engine, "work"u8, new Function("work", 0, _ => Attached(server.Work)).ToPython(type));
         Add(engine, "stop"u8, new Function("stop", 1, values => Stop(server, PyObjects.IsTrue(values[0]))).ToPython(type));
+        Add(engine, "retire"u8, new Function("retire", 0, _ => Detached(server.Retire)).ToPython(type));
         Add(engine, "events"u8, new Function("events", 0, _ => Events(log)).ToPython(type));
-        Add(engine, "requests"u8, new Function("requests", 0, _ => Requests(server.Pool?.Orders)).ToPython(type));
+        Add(engine, "requests"u8, new Function("requests", 0, _ => Requests(server.Orders)).ToPython(type));
         Add(engine, "interrupt"u8, new Function("interrupt", 2,
             values => PyNumbers.From(server.Pool?.Interrupt(PyNumbers.ToInt64(values[0]), values[1]) ?? false)).ToPython(type));
         Add(engine, "ended"u8, new Function("ended", 0, _ => PyNumbers.From(server.Ended)).ToPython(type));
@@ -47,20 +50,7 @@ internal static class Engine
         return new InterpreterWorker(server, task, log).ToPython(interpreter);
     }
 
-    internal static void Add(PyRef engine, ReadOnlySpan<byte> name, PyNew value)
-    {
-        using var owned = value.OrThrow();
-        if (!PyObjects.SetAttribute(engine, name, owned))
-            throw PythonException.Take();
-    }
-
-    private static PyNew Listen(Server server)
-    {
-        using var list = PySequences.NewList();
-        foreach (var socket in server.Sockets)
-            PySequences.Append(list, PySequences.Pair(PyTexts.FromText(socket.Host), PyTexts.FromText(socket.Port)));
-        return list.Move();
-    }
+    private static void Add(PyRef engine, ReadOnlySpan<byte> name, PyNew value) => Bound.Add(engine, name, value);
 
     private static PyNew Events(Mailbox log)
     {
@@ -74,11 +64,9 @@ internal static class Engine
         return list.Move();
     }
 
-    internal static PyNew Requests(Orders? orders)
+    internal static PyNew Requests(Orders orders)
     {
         using var list = PySequences.NewList();
-        if (orders is null)
-            return list.Move();
         var (threads, timedOut, recycle) = orders.Take();
         var complete = threads == 0 || AppendTuple(list, "grow", threads);
         foreach (var late in timedOut)

@@ -17,11 +17,15 @@ internal sealed class InterpreterWorker(Server server, InterpreterTask task, Mai
     // While its threads leave the worker looks by itself: nobody tells it when one has.
     private static readonly TimeSpan LeavingLooks = TimeSpan.FromMilliseconds(50);
 
+    // A supervisor's question is answered within seconds, also where an interpreter computes without pause in C.
+    private static readonly TimeSpan StacksTime = TimeSpan.FromSeconds(2);
+
     private readonly TaskCompletionSource _decided = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly object _signal = new();
     private bool _signalled;
     private volatile string _state = Starting, _problem = "";
-    private volatile bool _leaving, _recycle;
+    private volatile TaskCompletionSource<string>? _stacksAsked;
+    private volatile bool _leaving;
     private Pool? _pool; // Touched in the worker's own interpreter only.
 
     /// <summary>For the main interpreter. Runs attached to it, as do the functions.</summary>
@@ -29,12 +33,12 @@ internal sealed class InterpreterWorker(Server server, InterpreterTask task, Mai
     {
         using var made = NewNamespace();
         var type = interpreter.CallableType.Ref;
-        Engine.Add(made, "name"u8, PyTexts.FromText(task.Name));
-        Engine.Add(made, "run"u8, new Function("run", 0, _ => Run()).ToPython(type));
-        Engine.Add(made, "wait"u8, new Function("wait", 0, _ => Detached(() => _decided.Task.Wait())).ToPython(type));
-        Engine.Add(made, "state"u8, new Function("state", 0, _ => State()).ToPython(type));
-        Engine.Add(made, "leave"u8, new Function("leave", 0, _ => Leave()).ToPython(type));
-        Engine.Add(made, "stuck"u8, new Function("stuck", 0, _ => PyNumbers.From(_recycle)).ToPython(type));
+        Bound.Add(made, "name"u8, PyTexts.FromText(task.Name));
+        Bound.Add(made, "run"u8, new Function("run", 0, _ => Run()).ToPython(type));
+        Bound.Add(made, "wait"u8, new Function("wait", 0, _ => Detached(() => _decided.Task.Wait())).ToPython(type));
+        Bound.Add(made, "state"u8, new Function("state", 0, _ => State()).ToPython(type));
+        Bound.Add(made, "leave"u8, new Function("leave", 0, _ => Leave()).ToPython(type));
+        Bound.Add(made, "stacks"u8, new Function("stacks", 0, _ => AskForStacks()).ToPython(type));
         return made.Move();
     }
 
@@ -44,6 +48,22 @@ internal sealed class InterpreterWorker(Server server, InterpreterTask task, Mai
     {
         _leaving = true;
         Signal();
+        return Singletons.NewNone();
+    }
+
+    /// <summary>stacks(): what the worker's main thread tells of its threads; empty when it does not answer in time.</summary>
+    private PyNew AskForStacks()
+    {
+        var asked = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _stacksAsked = asked;
+        Signal();
+        Detached(() => asked.Task.Wait(StacksTime)).Dispose();
+        return PyTexts.FromText(asked.Task.IsCompletedSuccessfully ? asked.Task.Result : "");
+    }
+
+    private PyNew Answer(string stacks)
+    {
+        _stacksAsked?.TrySetResult(stacks);
         return Singletons.NewNone();
     }
 
@@ -91,8 +111,8 @@ internal sealed class InterpreterWorker(Server server, InterpreterTask task, Mai
         {
             interpreter = Interpreter.Create();
             using var sys = PyObjects.Import("sys"u8).OrThrow();
-            Engine.Add(sys, "path"u8, PyValues.FromList(task.Path));
-            Engine.Add(sys, "argv"u8, PyValues.FromList(task.Arguments));
+            Bound.Add(sys, "path"u8, PyValues.FromList(task.Path));
+            Bound.Add(sys, "argv"u8, PyValues.FromList(task.Arguments));
             using var module = PyObjects.Import("waitress._interpreter"u8).OrThrow();
             using var serve = PyObjects.GetAttribute(module, "serve"u8).OrThrow();
             using var inside = Inside(interpreter);
@@ -122,23 +142,26 @@ internal sealed class InterpreterWorker(Server server, InterpreterTask task, Mai
     {
         using var made = NewNamespace();
         var type = interpreter.CallableType.Ref;
-        Engine.Add(made, "name"u8, PyTexts.FromText(task.Name));
-        Engine.Add(made, "app"u8, PyTexts.FromText(task.App));
-        Engine.Add(made, "call"u8, PyNumbers.From(task.Call));
-        Engine.Add(made, "admit"u8, new Function("admit", 2, Admit).ToPython(type));
-        Engine.Add(made, "attach"u8, new Function("attach", 1, values => Attach(interpreter, values[0])).ToPython(type));
-        Engine.Add(made, "work"u8, new Function("work", 0, _ => Work()).ToPython(type));
-        Engine.Add(made, "requests"u8, new Function("requests", 0, _ => Engine.Requests(_pool?.Orders)).ToPython(type));
-        Engine.Add(made, "interrupt"u8, new Function("interrupt", 2,
+        Bound.Add(made, "name"u8, PyTexts.FromText(task.Name));
+        Bound.Add(made, "app"u8, PyTexts.FromText(task.App));
+        Bound.Add(made, "call"u8, PyNumbers.From(task.Call));
+        Bound.Add(made, "admit"u8, new Function("admit", 2, Admit).ToPython(type));
+        Bound.Add(made, "attach"u8, new Function("attach", 1, values => Attach(interpreter, values[0])).ToPython(type));
+        Bound.Add(made, "work"u8, new Function("work", 0, _ => Work()).ToPython(type));
+        Bound.Add(made, "requests"u8, new Function("requests", 0, _ => _pool is null ? PySequences.NewList() : Engine.Requests(_pool.Orders)).ToPython(type));
+        Bound.Add(made, "interrupt"u8, new Function("interrupt", 2,
             values => PyNumbers.From(_pool?.Interrupt(PyNumbers.ToInt64(values[0]), values[1]) ?? false)).ToPython(type));
-        Engine.Add(made, "retire"u8, new Function("retire", 0, _ => Retire()).ToPython(type));
-        Engine.Add(made, "recycle"u8, new Function("recycle", 1, _ => AskToRecycle()).ToPython(type));
-        Engine.Add(made, "ended"u8, new Function("ended", 0, _ => PyNumbers.From(server.Ended)).ToPython(type));
-        Engine.Add(made, "serving"u8, new Function("serving", 0, _ => SetServing()).ToPython(type));
-        Engine.Add(made, "failed"u8, new Function("failed", 1, values => Fail(PyTexts.ToText(values[0]))).ToPython(type));
-        Engine.Add(made, "wait"u8, new Function("wait", 1, values => Wait(PyObjects.IsTrue(values[0]))).ToPython(type));
-        Engine.Add(made, "leaving"u8, new Function("leaving", 0, _ => PyNumbers.From(_leaving)).ToPython(type));
-        Engine.Add(made, "alone"u8, new Function("alone", 0, _ => PyNumbers.From(SubInterpreter.IsAlone)).ToPython(type));
+        Bound.Add(made, "frame"u8, new Function("frame", 1, values => Frame(PyNumbers.ToInt64(values[0]))).ToPython(type));
+        Bound.Add(made, "retire"u8, new Function("retire", 0, _ => Retire()).ToPython(type));
+        Bound.Add(made, "recycle"u8, new Function("recycle", 1, values => AskToRecycle(PyTexts.ToText(values[0]))).ToPython(type));
+        Bound.Add(made, "ended"u8, new Function("ended", 0, _ => PyNumbers.From(server.Ended)).ToPython(type));
+        Bound.Add(made, "serving"u8, new Function("serving", 0, _ => SetServing()).ToPython(type));
+        Bound.Add(made, "failed"u8, new Function("failed", 1, values => Fail(PyTexts.ToText(values[0]))).ToPython(type));
+        Bound.Add(made, "wait"u8, new Function("wait", 1, values => Wait(PyObjects.IsTrue(values[0]))).ToPython(type));
+        Bound.Add(made, "asked"u8, new Function("asked", 0, _ => PyNumbers.From(_stacksAsked is { Task.IsCompleted: false })).ToPython(type));
+        Bound.Add(made, "answer"u8, new Function("answer", 1, values => Answer(PyTexts.ToText(values[0]))).ToPython(type));
+        Bound.Add(made, "leaving"u8, new Function("leaving", 0, _ => PyNumbers.From(_leaving)).ToPython(type));
+        Bound.Add(made, "alone"u8, new Function("alone", 0, _ => PyNumbers.From(SubInterpreter.IsAlone)).ToPython(type));
         return made.Move();
     }
 
@@ -171,6 +194,12 @@ internal sealed class InterpreterWorker(Server server, InterpreterTask task, Mai
         return Singletons.NewNone();
     }
 
+    private PyNew Frame(long number)
+    {
+        using var frame = _pool is null ? default : _pool.Frame(number);
+        return frame.IsNull ? Singletons.NewNone() : frame.Move();
+    }
+
     private PyNew Retire()
     {
         if (_pool is not null)
@@ -178,11 +207,10 @@ internal sealed class InterpreterWorker(Server server, InterpreterTask task, Mai
         return Singletons.NewNone();
     }
 
-    // More than half of its threads are stuck: the main interpreter's matter.
-    private PyNew AskToRecycle()
+    // More than half of its threads are stuck: a matter of the process.
+    private PyNew AskToRecycle(string reason)
     {
-        _recycle = true;
-        log.Wake();
+        server.Orders.Recycle(reason);
         return Singletons.NewNone();
     }
 

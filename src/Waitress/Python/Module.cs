@@ -83,14 +83,17 @@ internal static class Module
             ["warnings"] = outcome.Warnings,
             ["report"] = outcome.Report,
             ["values"] = outcome.Values,
+            ["bind"] = null,
             ["open"] = null,
         });
         if (answer.IsNull)
             return default;
         if (outcome.Settings is { } settings)
         {
-            var open = new Function("open", 3, values => Engine.Open(values, settings, interpreter));
-            if (!PyDicts.Set(answer, "open", open.ToPython(interpreter.CallableType.Ref)))
+            var bind = new Function("bind", 2, values => Bound.Open(values, settings, interpreter));
+            var open = new Function("open", 4, values => Engine.Open(values, settings, interpreter));
+            if (!PyDicts.Set(answer, "bind", bind.ToPython(interpreter.CallableType.Ref))
+                || !PyDicts.Set(answer, "open", open.ToPython(interpreter.CallableType.Ref)))
                 return default;
         }
 

@@ -5,11 +5,26 @@ namespace Waitress.Python;
 
 /// <summary>
 /// Plain values across the border: None, bool, int, float, str, and lists and dicts of them. Anything else arrives as the text
-/// of str(value), which is what Waitress's casts would make of it.
+/// of str(value), which is what Waitress's casts would make of it; so does what lies deeper than any setting.
 /// </summary>
 internal static class PyValues
 {
-    public static object? FromPython(PyRef value)
+    // A setting is a list at most; a list or table within it is refused, and one level of it is enough to say so. More levels would
+    // multiply: a list may hold itself, any number of times.
+    private const int Deepest = 2;
+
+    public static object? FromPython(PyRef value) => FromPython(value, 0);
+
+    /// <summary>The items of any iterable.</summary>
+    public static List<object?> ToList(PyRef iterable) => ToList(iterable, 0);
+
+    public static Dictionary<string, object?> ToDictionary(PyRef dict) => ToDictionary(dict, 0);
+
+    /// <summary>A dict whose values are taken as text, such as os.environ.</summary>
+    public static Dictionary<string, string> ToTexts(PyRef dict) =>
+        ToDictionary(dict).ToDictionary(pair => pair.Key, pair => pair.Value as string ?? "");
+
+    private static object? FromPython(PyRef value, int depth)
     {
         if (value.IsNull || value.IsNone)
             return null;
@@ -21,13 +36,14 @@ internal static class PyValues
             return PyNumbers.ToDouble(value);
         if (PyObjects.IsText(value))
             return PyTexts.ToText(value);
+        if (depth == Deepest)
+            return PyObjects.Describe(value); // Python shows what holds itself as "[...]".
         if (PyDicts.Is(value))
-            return ToDictionary(value);
-        return PyObjects.IsList(value) || PyObjects.IsTuple(value) || PyObjects.IsSet(value) ? ToList(value) : PyObjects.Describe(value);
+            return ToDictionary(value, depth + 1);
+        return PyObjects.IsList(value) || PyObjects.IsTuple(value) || PyObjects.IsSet(value) ? ToList(value, depth + 1) : PyObjects.Describe(value);
     }
 
-    /// <summary>The items of any iterable.</summary>
-    public static List<object?> ToList(PyRef iterable)
+    private static List<object?> ToList(PyRef iterable, int depth)
     {
         var list = new List<object?>();
         using var iterator = PyObjects.Iterate(iterable).OrThrow();
@@ -36,11 +52,11 @@ internal static class PyValues
             using var item = PyObjects.Next(iterator);
             if (item.IsNull)
                 return PythonError.IsSet ? throw PythonException.Take() : list;
-            list.Add(FromPython(item));
+            list.Add(FromPython(item, depth));
         }
     }
 
-    public static Dictionary<string, object?> ToDictionary(PyRef dict)
+    private static Dictionary<string, object?> ToDictionary(PyRef dict, int depth)
     {
         var result = new Dictionary<string, object?>();
         using var items = PyDicts.Items(dict).OrThrow();
@@ -49,15 +65,11 @@ internal static class PyValues
             using var pair = PySequences.Item(items, i).OrThrow();
             using var key = PySequences.Item(pair, 0).OrThrow();
             using var value = PySequences.Item(pair, 1).OrThrow();
-            result[PyObjects.Describe(key)] = FromPython(value);
+            result[PyObjects.Describe(key)] = FromPython(value, depth);
         }
 
         return result;
     }
-
-    /// <summary>A dict whose values are taken as text, such as os.environ.</summary>
-    public static Dictionary<string, string> ToTexts(PyRef dict) =>
-        ToDictionary(dict).ToDictionary(pair => pair.Key, pair => pair.Value as string ?? "");
 
     public static PyNew ToPython(object? value) => value switch
     {

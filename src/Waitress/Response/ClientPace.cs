@@ -17,7 +17,7 @@ internal static class ClientPace
         if (!flush.IsCompletedSuccessfully)
         {
             var task = flush.AsTask();
-            if (!await SocketProgress.WaitAsync(task, exchange.Socket, TimeSpan.FromSeconds(settings.ChannelTimeout)))
+            if (!await SocketProgress.WaitAsync(task, exchange.Socket, TimeSpan.FromSeconds(settings.ChannelTimeout), TimeProvider.System))
             {
                 exchange.Response.CutOff();
                 exchange.ClientLost();

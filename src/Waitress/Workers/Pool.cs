@@ -79,7 +79,7 @@ internal sealed class Pool : IDisposable
         Interlocked.Increment(ref _users);
         try
         {
-            var limit = _requestTimeout > TimeSpan.Zero ? new CallLimit(_requestTimeout, _time, PythonThread.Ident) : null;
+            var limit = _requestTimeout > TimeSpan.Zero ? new CallLimit(_requestTimeout, _time, PythonThread.Ident, PythonThread.State) : null;
             using var worker = new Worker(_queue, _serve, _limits, limit, _time, Share.Group);
             Enter(worker);
             try
@@ -152,6 +152,10 @@ internal sealed class Pool : IDisposable
     /// <summary>Raises in the thread that is still in the call of that number; false when it has ended. Called attached.</summary>
     public bool Interrupt(long number, PyRef exceptionType) =>
         Workers.FirstOrDefault(worker => worker.GivenUp?.Number == number)?.GivenUp is { } late && late.Call.Interrupt(exceptionType);
+
+    /// <summary>The frame of the thread that is still in the call of that number; null when it has ended. Called attached.</summary>
+    public PyNew Frame(long number) =>
+        Workers.FirstOrDefault(worker => worker.GivenUp?.Number == number)?.GivenUp is { } late ? late.Call.Frame() : default;
 
     /// <summary>What the pool is doing now.</summary>
     public PoolFigures Read()

@@ -7,7 +7,8 @@ namespace Waitress.Wsgi;
 /// <param name="Time">How long the app may take.</param>
 /// <param name="Clock">What measures it.</param>
 /// <param name="Thread">The thread's ident in Python.</param>
-internal sealed record CallLimit(TimeSpan Time, TimeProvider Clock, long Thread)
+/// <param name="State">Its PyThreadState.</param>
+internal sealed record CallLimit(TimeSpan Time, TimeProvider Clock, long Thread, nint State = 0)
 {
     /// <summary>Guards every <see cref="AppCall"/> of the thread; held for some nanoseconds, never while waiting or calling.</summary>
     public Lock Gate { get; } = new();
@@ -100,6 +101,14 @@ internal sealed class AppCall(Exchange exchange, CallLimit? limit, long start)
             Volatile.Write(ref _over, true);
             return true;
         }
+    }
+
+    /// <summary>The Python frame in which the thread is, if it is still in this call; called attached, in the thread's interpreter.</summary>
+    public PyNew Frame()
+    {
+        // Under the lock the call can't end, so the thread is there. No code of Python's runs in here, and the GIL is not given up.
+        lock (limit!.Gate)
+            return _ended || limit.State == 0 ? default : PythonThread.FrameOf(limit.State);
     }
 
     /// <summary>Has the exception raised in the thread, if it is still in this call, which is over. Called attached, in the thread's interpreter.</summary>

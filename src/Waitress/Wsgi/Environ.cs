@@ -13,6 +13,13 @@ namespace Waitress.Wsgi;
 /// </summary>
 internal sealed class Environ : IDisposable
 {
+    // What nearly every request has, made before a client can fill the table with its inventions.
+    private static readonly string[] Usual =
+        ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HTTP/1.0", "http", "https", "80", "443"];
+
+    // Room for more methods and the ports that the server listens on.
+    private const int MostConstants = 64;
+
     private readonly PythonSide _python;
     private readonly Settings _settings;
     private readonly PyPin _template;
@@ -37,6 +44,11 @@ internal sealed class Environ : IDisposable
         Require(PyDicts.Set(dict, "wsgi.input_terminated", PyNumbers.From(true)));
         Require(PyDicts.Set(dict, "wsgi.file_wrapper", python.FileWrapper.Ref.New()));
         _template = dict.Borrow().Pin();
+        foreach (var text in Usual)
+        {
+            using var made = Text(text).OrThrow();
+            _constants[text] = made.Pin();
+        }
     }
 
     public EnvironKeys Keys { get; } = new();
@@ -110,12 +122,13 @@ internal sealed class Environ : IDisposable
             && PyDicts.Set(environ, Keys.ClientDisconnected.Ref, new ClientDisconnected(call).ToPython(_python.Interpreter.CallableType.Ref));
     }
 
-    // Texts of a small closed set (methods, ports, schemes): an unknown method is a token of the client's, so it is not kept.
+    // Texts that requests share: methods, ports, schemes. A client may invent methods; once the table is full each text that is not in it
+    // costs a string per request, and no memory. Threads that attach at once may each add one more.
     private bool SetConstant(PyRef environ, PyPin key, string text)
     {
         if (_constants.TryGetValue(text, out var known))
             return PyDicts.Set(environ, key.Ref, known.Ref);
-        if (_constants.Count >= 64)
+        if (_constants.Count >= MostConstants)
             return PyDicts.Set(environ, key.Ref, PyTexts.FromLatin1(text));
         using var made = PyTexts.FromLatin1(text);
         if (made.IsNull)

@@ -20,6 +20,7 @@ internal sealed class PythonSide : IDisposable
         FileWrapper = Pin(module, "FileWrapper"u8);
         DirectFile = Pin(module, "direct_file"u8);
         LogFailure = Pin(module, "log_failure"u8);
+        ClientDisconnected = Pin(module, "ClientDisconnected"u8);
         RequestTimeout = Pin(module, "RequestTimeout"u8);
     }
 
@@ -42,6 +43,9 @@ internal sealed class PythonSide : IDisposable
 
     /// <summary>log_failure(message, exception): logs with traceback and returns the traceback as text.</summary>
     public PyPin LogFailure { get; }
+
+    /// <summary>The exception type of a write() that nobody is left to read.</summary>
+    public PyPin ClientDisconnected { get; }
 
     /// <summary>The exception that is raised in a thread over request_timeout.</summary>
     public PyPin RequestTimeout { get; }

@@ -72,8 +72,15 @@ internal sealed class WriteCallable(AppCall call, PythonSide python, BodyPort po
         {
             BodyPort.Outcome.Sent => Singletons.NewNone(),
             BodyPort.Outcome.Ended => call.RaiseEnded(python.RequestTimeout.Ref, "write"),
-            BodyPort.Outcome.ClientGone => Raise(Fault.Connection, "The client has disconnected"),
+            BodyPort.Outcome.ClientGone => RaiseDisconnected(),
             _ => default,
         };
+    }
+
+    private PyNew RaiseDisconnected()
+    {
+        using var message = PyTexts.FromText("The client has disconnected");
+        using var error = message.IsNull ? default : PyObjects.Call(python.ClientDisconnected.Ref, message);
+        return error.IsNull ? default : PythonError.Raise(error.Borrow());
     }
 }

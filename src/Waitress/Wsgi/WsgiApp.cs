@@ -146,7 +146,7 @@ internal sealed partial class WsgiApp : IDisposable
             if (length == 0 && PyObjects.IsBytes(block))
                 continue;
             var outcome = port.Write(block);
-            if (outcome == BodyPort.Outcome.ClientGone && _settings.LogSocketErrors)
+            if (outcome == BodyPort.Outcome.ClientGone)
                 TellDisconnected(call);
             if (outcome != BodyPort.Outcome.Sent)
                 return outcome;
@@ -162,12 +162,15 @@ internal sealed partial class WsgiApp : IDisposable
 
     private void TellDisconnected(AppCall call)
     {
+        if (!_settings.LogSocketErrors)
+            return;
         using var scope = call.Enter();
         if (scope.Entered)
             _log.Post(LogEvent.Disconnected, call.Exchange.Request.Method, call.Exchange.Request.RawTarget);
     }
 
-    // close() is called whatever happened before; its own error is logged, the earlier one stays the one that counts.
+    // close() is called whatever happened before. Its own error is as good as one of the app's while nothing has left, as in Waitress;
+    // afterwards it is only logged: the answer is whole. An earlier error stays the one that counts.
     private bool Close(AppCall call, PyRef result, BodyPort.Outcome sent)
     {
         if (PyObjects.IsList(result) || PyObjects.IsTuple(result))
@@ -177,6 +180,8 @@ internal sealed partial class WsgiApp : IDisposable
         if (!close.IsNull)
         {
             using var closed = PyObjects.Call(close);
+            if (closed.IsNull && sent == BodyPort.Outcome.Sent && NothingHasLeft(call))
+                return false;
             if (closed.IsNull)
                 LogFailure(call);
         }
@@ -186,6 +191,12 @@ internal sealed partial class WsgiApp : IDisposable
         if (!earlier.IsNull)
             PythonError.Raise(earlier.Borrow());
         return false;
+    }
+
+    private static bool NothingHasLeft(AppCall call)
+    {
+        using var scope = call.Enter();
+        return scope.Entered && call.Exchange.Response is { Committed: false, Written: 0 };
     }
 
     private bool EndBody(AppCall call)
@@ -236,6 +247,12 @@ internal sealed partial class WsgiApp : IDisposable
             call.End();
             if (error.IsNull || PyObjects.IsInstance(error, _python.RequestTimeout.Ref))
                 return "";
+        }
+        else if (call.Exchange.ClientGone && !error.IsNull && PyObjects.IsInstance(error, _python.ClientDisconnected.Ref))
+        {
+            // What write() raised and the app let through. What an app makes of it, with it as the cause, is the app's own error.
+            TellDisconnected(call);
+            return "";
         }
 
         var what = scope.Entered ? $"{call.Exchange.Request.Method} {call.Exchange.Path}" : call.Description;

@@ -127,6 +127,25 @@ public sealed class WsgiAppTests(PythonProcess python)
     }
 
     [Theory]
+    [InlineData("[]")]
+    [InlineData("[b'']")]
+    public void Close_RaisesBeforeAnythingHasLeft_AnswersWith500(string blocks)
+    {
+        var (answer, _) = Get($$"""
+            class Body:
+                def __iter__(self):
+                    return iter({{blocks}})
+                def close(self):
+                    raise ValueError("at the end")
+            def app(environ, start_response):
+                start_response("200 OK", [])
+                return Body()
+            """);
+        Assert.Equal((500, true), (answer.Status, answer.Complete));
+        Assert.Equal("""["Exception while serving GET /x: ValueError('at the end')"]""", Text("logged"));
+    }
+
+    [Theory]
     [InlineData("20", "short", false)]
     [InlineData("20", "", false)]
     [InlineData("3", "too long", true)]

@@ -37,6 +37,8 @@ public sealed class CommandLineTests
     {
         var ended = await RunAsync("--listen=127.0.0.1:0", option, "hello:app");
         Assert.Equal(2, ended.Code);
+        Assert.StartsWith("Usage: ", ended.Errors[0], StringComparison.Ordinal);
+        Assert.StartsWith("Error: ", ended.Errors.Last(line => line.Length > 0), StringComparison.Ordinal);
         Assert.Contains(option.Split('=')[0].TrimStart('-'), ended.ErrorText, StringComparison.Ordinal);
         AssertNotServing(ended);
     }
@@ -48,7 +50,8 @@ public sealed class CommandLineTests
         {
             var ended = await RunAsync(["--listen=127.0.0.1:0", .. apps]);
             Assert.NotEqual(0, ended.Code);
-            Assert.Contains("app", ended.ErrorText, StringComparison.Ordinal);
+            Assert.StartsWith("Usage: ", ended.Errors[0], StringComparison.Ordinal);
+            Assert.Contains("app", ended.Errors.Single(line => line.StartsWith("Error: ", StringComparison.Ordinal)), StringComparison.Ordinal);
             AssertNotServing(ended);
         }
     }
@@ -61,7 +64,9 @@ public sealed class CommandLineTests
         Assert.Contains("Traceback (most recent call last):", ended.ErrorText, StringComparison.Ordinal);
         Assert.Contains("in fail", ended.ErrorText, StringComparison.Ordinal);
         Assert.Contains("LookupError: no such treasure", ended.ErrorText, StringComparison.Ordinal);
-        Assert.Contains("broken_import:app", ended.ErrorText, StringComparison.Ordinal);
+        Assert.StartsWith("Usage: ", ended.Errors[0], StringComparison.Ordinal);
+        Assert.Equal(
+            "Error: The app 'broken_import:app' could not be imported: LookupError: no such treasure", ended.Errors.Last(line => line.Length > 0));
         AssertNotServing(ended);
     }
 
@@ -74,7 +79,9 @@ public sealed class CommandLineTests
     {
         var ended = await RunAsync("--listen=127.0.0.1:0", app);
         Assert.Equal(1, ended.Code);
-        Assert.Contains(word, ended.ErrorText, StringComparison.Ordinal);
+        Assert.StartsWith("Usage: ", ended.Errors[0], StringComparison.Ordinal);
+        var error = Assert.Single(ended.Errors, line => line.StartsWith("Error: ", StringComparison.Ordinal));
+        Assert.Contains(word, error, StringComparison.Ordinal);
         Assert.DoesNotContain("Traceback", ended.ErrorText, StringComparison.Ordinal);
         AssertNotServing(ended);
     }
@@ -89,6 +96,14 @@ public sealed class CommandLineTests
         var line = Assert.Single(ended.Errors, entry => entry.StartsWith("Error: ", StringComparison.Ordinal));
         Assert.Contains(server.PortText, line, StringComparison.Ordinal);
         await server.AssertServesAsync();
+    }
+
+    [Fact]
+    public async Task Listen_NameOfNoService_IsOneLineWithCodeOne()
+    {
+        var ended = await RunAsync("--listen=127.0.0.1:no-such-service", "hello:app");
+        Assert.Equal(1, ended.Code);
+        Assert.Equal("Error: Cannot listen on 127.0.0.1:no-such-service: no TCP service is named no-such-service", Assert.Single(ended.Errors, entry => entry.StartsWith("Error: ", StringComparison.Ordinal)));
     }
 
     [Theory]

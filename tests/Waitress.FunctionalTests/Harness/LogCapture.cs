@@ -18,6 +18,15 @@ internal sealed class LogCapture
         }
     }
 
+    /// <summary>
+    /// What the server has said, without what the apps say, and without the queue's depth: whether requests wait for
+    /// some milliseconds is a matter of the machine's load.
+    /// </summary>
+    public IEnumerable<string> Entries() => Lines.Where(line =>
+        line.Length > 0
+        && !line.StartsWith("MARK ", StringComparison.Ordinal)
+        && !line.StartsWith("WARNING:waitress.queue:", StringComparison.Ordinal));
+
     public string Text => string.Join('\n', Lines);
 
     public void Add(string line)

@@ -6,10 +6,17 @@ namespace Waitress.FunctionalTests.Harness;
 /// <summary>A Python that this suite started, in tests/apps, with its two streams captured; ended by its own id only.</summary>
 internal sealed class PythonProcess : IAsyncDisposable
 {
+    public const int Sighup = 1;
     public const int Sigint = 2;
+    public const int Sigquit = 3;
     public const int Sigkill = 9;
     public const int Sigusr1 = 10;
+    public const int Sigusr2 = 12;
     public const int Sigterm = 15;
+    public const int Sigttin = 21;
+    public const int Sigttou = 22;
+
+    private const int NoSuchProcess = 3; // ESRCH
 
     private readonly Process _process;
 
@@ -74,9 +81,19 @@ internal sealed class PythonProcess : IAsyncDisposable
 
     public void Signal(int signal)
     {
-        if (!_process.HasExited && kill(_process.Id, signal) != 0)
+        // It may end by itself after the first look.
+        if (!_process.HasExited && kill(_process.Id, signal) != 0 && Marshal.GetLastPInvokeError() != NoSuchProcess)
         {
             throw new InvalidOperationException($"kill({_process.Id}, {signal}): error {Marshal.GetLastPInvokeError()}");
+        }
+    }
+
+    /// <summary>To a process that a process of the suite has started: a worker, a supervisor's successor.</summary>
+    public static void Send(int process, int signal)
+    {
+        if (kill(process, signal) != 0)
+        {
+            throw new InvalidOperationException($"kill({process}, {signal}): error {Marshal.GetLastPInvokeError()}");
         }
     }
 

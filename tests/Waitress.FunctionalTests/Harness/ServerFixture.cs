@@ -16,7 +16,7 @@ public abstract class ServerFixture(string app, params string[] options) : IAsyn
     {
         await using var server = Server;
         Assert.False(server.Process.HasExited, "The server died during the tests:\n" + server.Log.Text);
-        await server.StopAsync();
+        Assert.Equal(0, await server.StopAsync());
         Assert.DoesNotContain(server.Log.Lines, line => Fatal.Any(word => line.Contains(word, StringComparison.Ordinal)));
     }
 

@@ -24,7 +24,7 @@ public sealed class EmbeddingTests
     {
         await using var server = await PythonServer.ReadyAsync(
             PythonProcess.Start([Path.Combine("embedding", "activated.py"), "hello:app"]));
-        Assert.Contains("bound " + server.PortText, server.Process.Output.Lines);
+        await server.Process.Output.WaitForLog("bound " + server.PortText);
         await server.AssertServesAsync();
         Assert.Equal(0, await server.StopAsync());
     }

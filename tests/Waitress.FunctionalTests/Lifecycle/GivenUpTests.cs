@@ -40,7 +40,7 @@ public sealed class GivenUpTests
         await AssertEndIsReadAsync(server);
         gate.Open();
         Assert.Equal("unread", (await queued.ReceiveAsync()).Text);
-        Assert.True(server.Log.HasMark("called stays"));
+        await server.Log.WaitForMark("called stays");
     }
 
     // What was sent later has been read and answered, without a thread of the app: so has the end of the other stream.

@@ -10,17 +10,24 @@ namespace Waitress.FunctionalTests.Lifecycle;
 /// </summary>
 public sealed class PaceTests
 {
-    [Fact]
-    public async Task Reader_SlowButSteadyForLongerThanTheChannelTimeout_GetsItAll()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Reader_SlowButSteadyForLongerThanTheChannelTimeout_GetsItAll(bool unix)
     {
-        const int Size = 16 << 20; // Far more than the kernel (tcp_wmem: 4 MB) and outbuf_overflow together take.
-        await using var server = await PythonServer.StartAsync("suite:app", ["--channel-timeout=2"]);
+        // Far more than the kernel (tcp_wmem: 4 MB) and outbuf_overflow together take.
+        const int Size = 16 << 20;
+        string[] options = ["--channel-timeout=4", "--outbuf-overflow=4000000"];
+        using var folder = new TemporaryFolder();
+        await using var server = unix
+            ? await PythonServer.StartOnAsync(folder.File("s"), "suite:app", options)
+            : await PythonServer.StartAsync("suite:app", options);
         using var client = await RawClient.ConnectAsync(server.EndPoint, receiveBuffer: 65536);
         await client.SendAsync($"GET /big?size={Size}&length HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
         using var received = new MemoryStream();
 
-        // 200 KiB/s for 6 s: slower than a buffer empties in one channel_timeout, and three of those long.
-        for (var watch = Stopwatch.StartNew(); watch.Elapsed < TimeSpan.FromSeconds(6);)
+        // 200 KiB/s for 9 s: less than half of outbuf_overflow, at which the server's wait ends, and more than two channel_timeouts.
+        for (var watch = Stopwatch.StartNew(); watch.Elapsed < TimeSpan.FromSeconds(9);)
         {
             received.Write(await client.ReceiveBytesAsync(20 << 10));
             await Task.Delay(100);

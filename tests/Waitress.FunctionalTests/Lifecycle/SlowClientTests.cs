@@ -60,7 +60,7 @@ public sealed class TimeoutTests
     [InlineData("GET /hello HTTP/1.1\r\nHost: test\r\n\r\n")]
     public async Task Connection_IdleForTheChannelTimeout_IsClosed(string before)
     {
-        await using var server = await PythonServer.StartAsync("suite:app", ["--channel-timeout=1", "--cleanup-interval=1"]);
+        await using var server = await PythonServer.StartAsync("suite:app", ["--channel-timeout=2", "--cleanup-interval=1"]);
         using var client = await server.ConnectAsync();
         if (before.Length > 0)
         {
@@ -75,11 +75,11 @@ public sealed class TimeoutTests
     public async Task App_SlowerThanTheChannelTimeout_IsNotCut()
     {
         using var gate = new Gate();
-        await using var server = await PythonServer.StartAsync("suite:app", ["--channel-timeout=1", "--cleanup-interval=1"]);
+        await using var server = await PythonServer.StartAsync("suite:app", ["--channel-timeout=2", "--cleanup-interval=1"]);
         using var busy = await server.ConnectAsync();
-        using var idle = await server.ConnectAsync();
         await busy.SendAsync($"GET /wait?{gate.Query("busy")} HTTP/1.1\r\nHost: test\r\n\r\n");
         await server.Log.WaitForMark("entered busy");
+        using var idle = await server.ConnectAsync();
         Assert.Equal(200, (await idle.GetAsync("/hello")).Status);
         await idle.AssertClosedAsync(); // So the timeout has passed for one that began later.
         gate.Open();

@@ -23,6 +23,24 @@ internal sealed class Nginx : IAsyncDisposable
     /// <param name="upstream">As nginx writes it: 127.0.0.1:PORT or unix:/path.</param>
     public static async Task<Nginx> StartAsync(string upstream)
     {
+        // nginx can't choose a port by itself, and one that was free may be taken before it listens: then another one.
+        for (var turn = 0; ; turn++)
+        {
+            var nginx = Start(upstream);
+            try
+            {
+                await Deadline.Until(nginx.AnswersAsync, "nginx listens");
+                return nginx;
+            }
+            catch (InvalidOperationException) when (turn < 5)
+            {
+                await nginx.DisposeAsync();
+            }
+        }
+    }
+
+    private static Nginx Start(string upstream)
+    {
         var folder = new TemporaryFolder();
         var endPoint = FreePort();
         var path = folder.Path;
@@ -39,6 +57,7 @@ internal sealed class Nginx : IAsyncDisposable
                 upstream waitress { server {{upstream}}; keepalive 4; }
                 server {
                     listen {{endPoint}};
+                    location = /nginx { return 200 "{{path}}"; }
                     location / {
                         proxy_pass http://waitress;
                         proxy_http_version 1.1;
@@ -58,9 +77,7 @@ internal sealed class Nginx : IAsyncDisposable
             start.ArgumentList.Add(argument);
         }
 
-        var nginx = new Nginx(Process.Start(start)!, folder, endPoint);
-        await Deadline.Until(nginx.AnswersAsync, "nginx listens: " + folder.File("error.log"));
-        return nginx;
+        return new Nginx(Process.Start(start)!, folder, endPoint);
     }
 
     public async ValueTask DisposeAsync()
@@ -84,13 +101,19 @@ internal sealed class Nginx : IAsyncDisposable
 
     private async Task<bool> AnswersAsync()
     {
-        Assert.False(_process.HasExited, "nginx ended at once");
+        if (_process.HasExited)
+        {
+            var log = _folder.File("error.log");
+            throw new InvalidOperationException("nginx ended: " + (File.Exists(log) ? await File.ReadAllTextAsync(log) : "no log"));
+        }
+
         try
         {
+            // The path tells this nginx from whoever else may have the port.
             using var client = await RawClient.ConnectAsync(EndPoint);
-            return true;
+            return (await client.GetAsync("/nginx", "Connection: close\r\n")).Text == _folder.Path;
         }
-        catch (SocketException)
+        catch (Exception e) when (e is SocketException or TruncatedResponseException or MalformedResponseException)
         {
             return false;
         }

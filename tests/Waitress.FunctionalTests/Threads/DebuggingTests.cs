@@ -43,8 +43,7 @@ public sealed class DebuggingTests
     {
         await using var server = await StartAsync(Pythons.First, early: true);
         using var client = await server.ConnectAsync();
-        Assert.Equal(Expected.Hello, (await client.GetAsync("/later")).Text);
-        Assert.Contains("in innocent_name", server.Log.Text, StringComparison.Ordinal);
+        Assert.Contains("in innocent_name", (await client.GetAsync("/later")).Text, StringComparison.Ordinal);
         Assert.Equal(0, await server.StopAsync());
     }
 

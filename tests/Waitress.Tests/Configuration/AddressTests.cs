@@ -16,7 +16,22 @@ public class AddressTests
     [InlineData("[fe80::1%eth0]:80", "[fe80::1%eth0]:80")]
     [InlineData("my_host.example-site", "my_host.example-site:8080")]
     [InlineData("bücher.example:80", "bücher.example:80")]
-    public void Listen_GoodItem_HasOneForm(string item, string expected) => Assert.Equal(expected, ListenAddress.Normalize(item));
+    [InlineData("localhost:http", "localhost:http")]
+    [InlineData("*:http-alt", "*:http-alt")]
+    [InlineData("[::1]:whois++", "[::1]:whois++")]
+    public void Listen_GoodItem_HasOneForm(string item, string expected)
+    {
+        var form = ListenAddress.Parse(item)!.ToString();
+        Assert.Equal(expected, form);
+        Assert.Equal(form, ListenAddress.Parse(form)!.ToString());
+    }
+
+    [Theory]
+    [InlineData("localhost", "localhost", "8080")]
+    [InlineData("[::]:65535", "::", "65535")]
+    [InlineData("a-b.example:http-alt", "a-b.example", "http-alt")]
+    public void Listen_GoodItem_HasHostAndPort(string item, string host, string port) =>
+        Assert.Equal(new ListenAddress(host, port), ListenAddress.Parse(item));
 
     [Theory]
     [InlineData(":9")]
@@ -24,7 +39,11 @@ public class AddressTests
     [InlineData("host:")]
     [InlineData("host:65536")]
     [InlineData("host:-1")]
-    [InlineData("host:http")]
+    [InlineData("host:8o80")]
+    [InlineData("host:-http")]
+    [InlineData("host:ht tp")]
+    [InlineData("h:1:2")]
+    [InlineData("[127.0.0.1]:80")]
     [InlineData("host:99999999999999999999")]
     [InlineData("a,b")]
     [InlineData("http://host")]
@@ -35,7 +54,7 @@ public class AddressTests
     [InlineData("[]:80")]
     [InlineData("[[::1]]:80")]
     [InlineData("")]
-    public void Listen_BadItem_IsNone(string item) => Assert.Null(ListenAddress.Normalize(item));
+    public void Listen_BadItem_IsNone(string item) => Assert.Null(ListenAddress.Parse(item));
 
     [Fact]
     public void Listen_ListOrText_SplitsOnWhitespaceAndDropsRepeats()

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Microsoft.Win32.SafeHandles;
 
 namespace Waitress.Tests.Http;
@@ -11,6 +12,17 @@ internal static class TemporaryFiles
     public const string Alone = "Temporary files";
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    /// <summary>A folder of our own: in the common one other servers on this machine have files for moments too.</summary>
+    [ModuleInitializer]
+    internal static void UseOwnFolder()
+    {
+        if (OperatingSystem.IsWindows())
+            return;
+        var folder = Directory.CreateTempSubdirectory("tests").FullName;
+        Environment.SetEnvironmentVariable("TMPDIR", folder);
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(folder, recursive: true);
+    }
 
     /// <summary>The sizes of those that are open.</summary>
     public static long[] Open

@@ -1,8 +1,10 @@
+using System.Buffers;
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -11,6 +13,7 @@ using Waitress.Configuration;
 using Waitress.Guards;
 using Waitress.Http;
 using Waitress.Listening;
+using Waitress.Processes;
 using BadHttpRequestException = Microsoft.AspNetCore.Http.BadHttpRequestException;
 
 namespace Waitress.Tests.Http;
@@ -21,14 +24,17 @@ internal sealed class WireServer
 {
     private readonly ListenerFactory _factory;
     private readonly KestrelServer _server;
+    private readonly WorkerSlot? _slot;
     private int _accepted;
+    private volatile bool _retiring;
 
-    private WireServer(Settings settings, IReadOnlyList<ListenSocket> sockets, TimeProvider clock, Action<bool>? crowded)
+    private WireServer(Settings settings, IReadOnlyList<ListenSocket> sockets, TimeProvider clock, Action<bool>? crowded, WorkerSlot? slot)
     {
+        _slot = slot;
         var log = new KestrelLog((_, message, e) => Reports.Add($"{message} {e}"));
-        var wire = new WireOptions(settings.Ident, clock, log, Refused.Add);
-        Gate = new ConnectionGate(settings.ConnectionLimit, clock, crowded);
-        _factory = new ListenerFactory(settings, Gate, log, Reports.Add);
+        var wire = new WireOptions(settings.Ident, clock, log, Refused.Add, () => _retiring);
+        Gate = new ConnectionGate(settings.ConnectionLimit, clock, crowded, slot);
+        _factory = new ListenerFactory(settings, Gate, log, Reports.Add, slot);
         _server = new KestrelServer(Options.Create(KestrelSetup.Options(settings, sockets, wire)), this, log);
         Socket = sockets[0];
     }
@@ -43,6 +49,9 @@ internal sealed class WireServer
 
     public List<string> AgentInstances { get; } = [];
 
+    /// <summary>The pool that the transport of the last connection takes its blocks from.</summary>
+    public MemoryPool<byte>? Memory { get; private set; }
+
     /// <summary>Runs before the answer; a test blocks an exchange with it.</summary>
     public Func<Task>? BeforeAnswer { get; set; }
 
@@ -51,8 +60,18 @@ internal sealed class WireServer
         settings ??= new Settings { Listen = ["127.0.0.1:0"] };
         var outcome = ListenSockets.Open(settings);
         Assert.Empty(outcome.Errors);
-        var server = new WireServer(settings, outcome.Sockets, clock ?? TimeProvider.System, crowded);
+        var server = new WireServer(settings, outcome.Sockets, clock ?? TimeProvider.System, crowded, null);
         await server._server.StartAsync(server, CancellationToken.None);
+        return server;
+    }
+
+    /// <summary>As a worker among others, on a socket that they share.</summary>
+    public static async Task<WireServer> StartAsync(ListenSocket shared, WorkerSlot slot, Settings? settings = null)
+    {
+        var server = new WireServer(settings ?? new Settings(), [shared], TimeProvider.System, null, slot);
+        await server._server.StartAsync(server, CancellationToken.None);
+        slot.Start();
+        server._factory.Start();
         return server;
     }
 
@@ -64,7 +83,21 @@ internal sealed class WireServer
         return new WireClient(socket);
     }
 
-    public Task StopAsync() => _server.StopAsync(new CancellationTokenSource(TimeSpan.FromSeconds(20)).Token);
+    /// <summary>The stop that leaves the backlog to the others.</summary>
+    public Task RetireAsync()
+    {
+        _retiring = true;
+        _factory.LeaveBacklog();
+        return StopAsync();
+    }
+
+    public Task StopAsync() => StopAsync(new CancellationTokenSource(TimeSpan.FromSeconds(20)).Token);
+
+    private Task StopAsync(CancellationToken patience)
+    {
+        _slot?.BeginDrain();
+        return _server.StopAsync(patience);
+    }
 
     public bool CanBind(EndPoint endpoint) => _factory.CanBind(endpoint);
 
@@ -78,6 +111,7 @@ internal sealed class WireServer
         var headers = contextFeatures.Get<IHttpRequestFeature>()!.Headers;
         if (headers.TransferEncoding.Count > 0)
             wire.BeginChunkedBody();
+        Memory = contextFeatures.Get<IMemoryPoolFeature>()?.MemoryPool;
         lock (AgentInstances)
             AgentInstances.Add(headers.UserAgent.ToString());
         return contextFeatures;
@@ -113,6 +147,8 @@ internal sealed class WireServer
         }
 
         Served.Add(request.Headers.ToDictionary(h => h.Key, h => h.Value.ToString(), StringComparer.OrdinalIgnoreCase));
+        if (_retiring)
+            response.Headers.Connection = "close"; // As ResponseWriter has it while the server drains.
         if (BeforeAnswer is { } wait)
             await wait();
         var answer = Encoding.Latin1.GetBytes($"{request.Method} {request.RawTarget} {Encoding.Latin1.GetString(received.ToArray())}");

@@ -48,6 +48,31 @@ public sealed class ListenSocketsTests : IDisposable
     }
 
     [Fact]
+    public void Open_NameOfAService_ListensOnItsPort()
+    {
+        if (!File.Exists("/etc/services"))
+            return;
+        // One whose port is free here and needs no privilege.
+        var services =
+            from line in File.ReadLines("/etc/services")
+            let fields = line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)
+            where fields.Length > 1 && fields[1].EndsWith("/tcp", StringComparison.Ordinal) && char.IsAsciiLetter(fields[0][0])
+            select (Name: fields[0], Port: fields[1][..^4]);
+        var (outcome, port) = services.Where(service => service.Port.Length > 4)
+            .Select(service => (Outcome: ListenSockets.Open(new Settings { Listen = [$"127.0.0.1:{service.Name}"] }), service.Port))
+            .First(tried => tried.Outcome.Errors.Count == 0);
+        using var socket = Assert.Single(outcome.Sockets);
+        Assert.Equal(port, socket.Port);
+    }
+
+    [Fact]
+    public void Open_NameOfNoService_SaysWhich()
+    {
+        var outcome = ListenSockets.Open(new Settings { Listen = ["[::1]:no-such-service"] });
+        Assert.Equal(["Cannot listen on [::1]:no-such-service: no TCP service is named no-such-service"], outcome.Errors);
+    }
+
+    [Fact]
     public void Open_PortTaken_NamesTheAddressAndOpensNothing()
     {
         using var taken = Single(new Settings { Listen = ["127.0.0.1:0"] });

@@ -85,7 +85,8 @@ public sealed class ListenerTests
     [Fact]
     public async Task Stop_ClientAboutToSend_IsServed()
     {
-        await using var server = await WireServer.StartAsync();
+        // The clock stands still, so that the second which a new connection has is never over.
+        await using var server = await WireServer.StartAsync(clock: new ManualTime());
         using var client = await server.ConnectAsync();
         var stop = server.StopAsync();
         await client.SendAsync(Get);

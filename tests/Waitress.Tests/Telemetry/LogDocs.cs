@@ -70,7 +70,7 @@ internal static class LogDocs
         [LogEvent.TooManyBytes] = (["LENGTH", "METHOD", "TARGET"], "The app gave more bytes than its Content-Length; the rest was cut. Once per response."),
         [LogEvent.TooFewBytes] = (["BYTES", "LENGTH", "METHOD", "TARGET"], "The app gave fewer bytes than its Content-Length; the connection was closed so that the client sees it."),
         [LogEvent.BodyForbidden] = (["STATUS", "METHOD", "TARGET"], "The app gave a body with 204, 205 or 304; it was dropped."),
-        [LogEvent.Disconnected] = (["METHOD", "TARGET"], "The client left while its answer was made; the iterable was closed."),
+        [LogEvent.Disconnected] = (["METHOD", "TARGET"], "The client left while its answer was made; the iterable was closed, or `write()` raised a ConnectionError that the app let through."),
         [LogEvent.StorageFailed] = (["WHAT", "REASON"], "A temporary file could not be written (full disk, quota). The client got 500 where the head had not left."),
         [LogEvent.ProxyHeaders] = (["(the case in words)"], "A trusted proxy sent a malformed header, or, with `log_untrusted_proxy_headers`, untrusted ones were removed."),
         [LogEvent.StillRunning] = (["N", "SECONDS"], "The stop did not wait longer than `graceful_timeout`."),

@@ -1,28 +1,29 @@
 """Forks of a program around its servers: before the first one children may serve, later they may do everything else."""
 import multiprocessing
 import os
-import socket
 import sys
 import threading
 import time
 
 import waitress
-from check import get, refused
+from check import get
 from hello import app
 
 fork = multiprocessing.get_context("fork")
 
-with socket.socket() as probe:
-    probe.bind(("127.0.0.1", 0))
-    port = probe.getsockname()[1]
-child = fork.Process(target=waitress.serve, args=(app,), kwargs={"listen": "127.0.0.1:%d" % port, "_quiet": True})
+
+def serve(pipe):
+    server = waitress.create_server(app, listen="127.0.0.1:0")
+    pipe.send(server.effective_port)
+    server.run()
+
+
+parent, pipe = fork.Pipe()
+child = fork.Process(target=serve, args=(pipe,))
 child.start()
-end = time.monotonic() + 15
-while refused(port) and time.monotonic() < end:
-    time.sleep(0.01)
-status, text = get(port)
+status, text = get(parent.recv())
 child.terminate()
-child.join(15)
+child.join(30)
 print("child served", status, text.strip(), child.exitcode, flush=True)
 
 server = waitress.create_server(app, listen="127.0.0.1:0")
@@ -44,8 +45,8 @@ for how, call in (("return", None), ("close", server.close), ("serve", lambda: w
 child = fork.Process(target=time.sleep, args=(60,))
 child.start()
 child.terminate()
-child.join(15)
+child.join(30)
 print("terminated", child.exitcode)
 print(*get(server.effective_port))
 server.close()
-thread.join(15)
+thread.join(30)

@@ -16,7 +16,7 @@ thread = threading.Thread(target=server.run)
 thread.start()
 print([get(each.getsockname()[1])[0] for each in inet], len(server.effective_listen))
 server.close()
-thread.join(15)
+thread.join(30)
 
 with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as unix:
     unix.bind(os.path.join(folder, "s"))

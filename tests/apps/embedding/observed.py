@@ -48,7 +48,7 @@ def client():
 thread = threading.Thread(target=client)
 thread.start()
 server.run()
-thread.join(15)
+thread.join(30)
 if kind == "trace":
     print(lines[:4] == lines[4:], lines[:4])
 if kind == "profile":

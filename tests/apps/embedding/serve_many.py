@@ -2,22 +2,17 @@
 import gc
 import os
 import signal
-import socket
 import threading
 
 import waitress
-from check import get, refused
+from check import Ports, get
 from hello import app
 
-with socket.socket() as probe:
-    probe.bind(("127.0.0.1", 0))
-    port = probe.getsockname()[1]
+ports = Ports()
 
 
 def client():
-    while refused(port):
-        pass
-    get(port)
+    get(ports.next())
     os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -32,8 +27,8 @@ states = []
 for turn in range(110):
     thread = threading.Thread(target=client)
     thread.start()
-    waitress.serve(app, listen="127.0.0.1:%d" % port, _quiet=True)
-    thread.join(15)
+    waitress.serve(app, listen="127.0.0.1:0")
+    thread.join(30)
     states.append(state())
 early, late = states[9], states[-1]
 print("threads", late[0] - early[0], "descriptors", late[1] - early[1])

@@ -16,10 +16,10 @@ for thread in threads:
     thread.start()
 print([get(server.effective_port)[1] for server in servers])
 servers[1].close()
-threads[1].join(15)
+threads[1].join(30)
 print(threads[1].is_alive(), refused(servers[1].effective_port), get(servers[0].effective_port)[1], get(servers[2].effective_port)[1])
 for server in servers:
     server.close()
 for thread in threads:
-    thread.join(15)
+    thread.join(30)
 print([thread.is_alive() for thread in threads])

@@ -16,5 +16,5 @@ with socket.socket() as listener:
         answers = {get(listener.getsockname()[1]) for _ in range(5)}
         print("turn", turn, answers)
         server.close()
-        thread.join(15)
+        thread.join(30)
     print("open", listener.fileno() >= 0)

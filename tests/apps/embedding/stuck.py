@@ -21,7 +21,7 @@ def app(environ, start_response):
     inside.release()
     if kind == "late":
         # Comes back when its server is long closed, in every way that touches the engine.
-        release.wait(15)
+        release.wait(30)
         if path == "/raise":
             raise ValueError("late")
         write = start_response("200 OK", [("Content-Type", "text/plain")])
@@ -59,10 +59,10 @@ for each in clients:
     inside.acquire()
 server.close()
 for each in [thread, *clients]:
-    each.join(15)
+    each.join(30)
 if kind == "late":
     release.set()
     for each in threading.enumerate():
         if each.name.startswith("waitress-"):
-            each.join(15)
+            each.join(30)
     print("left", [each.name for each in threading.enumerate()])

@@ -1,0 +1,255 @@
+"""The program ``waitress-ctl``: asks a running supervisor, or tells it what to do, by its control socket.
+
+0: done. 1: no server, or it said no. 2: the command line is wrong, or it does not say which of several servers.
+The engine is never loaded here: the program must be quick, and must work while the machine is busy.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import socket
+import sys
+import time
+
+from waitress import _control_path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+CONNECT_SECONDS = 5.0
+# A reload waits for the app's import in each worker.
+ANSWER_SECONDS = 600.0
+WATCH_SECONDS = 1.0
+MAX_ANSWER = 32 * 1024 * 1024
+# Home, and clear to the end: a redraw without a flicker.
+REDRAW = "\x1b[H\x1b[J"
+
+COMMANDS = {
+    "status": "the service and its workers, as a table",
+    "workers": "the workers alone",
+    "add": "one worker process more",
+    "remove": "one worker process less",
+    "reload": "read the settings file again and replace the workers one by one, each new one proven ready first",
+    "stacks": "the Python stacks of every worker, now, without stopping it",
+    "gc": "collect Python's garbage in every worker",
+    "stop": "stop gracefully",
+}
+COLUMNS: tuple[tuple[str, Callable[[dict[str, Any]], str], str], ...] = (
+    ("WORKER", lambda worker: str(worker["name"]), "<"),
+    ("PID", lambda worker: str(worker["pid"]), ">"),
+    ("STATE", lambda worker: str(worker["state"]), "<"),
+    ("REQUESTS", lambda worker: str(worker["requests"]), ">"),
+    ("IN FLIGHT", lambda worker: str(worker["in_flight"]), ">"),
+    ("QUEUE", lambda worker: str(worker["queue"]), ">"),
+    ("MEMORY", lambda worker: _size(worker.get("rss")), ">"),
+    ("AGE", lambda worker: _duration(worker["age"]), ">"),
+)
+
+
+class ControlError(Exception):
+    """The text is for the person at the terminal."""
+
+    def __init__(self, text: str, code: int = 1) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class Connection:
+    """One connection to a supervisor; commands one after the other."""
+
+    def __init__(self, path: str) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(CONNECT_SECONDS)
+        try:
+            self._socket.connect(path)
+        except OSError as error:
+            self._socket.close()
+            raise ControlError(f"Error: {_no_connection(path, error)}") from error
+        self._socket.settimeout(ANSWER_SECONDS)
+        self._file = self._socket.makefile("rb")
+
+    def ask(self, command: str, **arguments: object) -> dict[str, Any]:
+        """The result; ControlError when the server says no, ends, or does not answer."""
+        try:
+            self._socket.sendall(json.dumps({"command": command, **arguments}).encode() + b"\n")
+            line = self._file.readline(MAX_ANSWER)
+        except TimeoutError as error:
+            raise ControlError("Error: The server does not answer") from error
+        except OSError as error:
+            raise ControlError(f"Error: The server has gone: {error.strerror}") from error
+        if not line.endswith(b"\n"):
+            raise ControlError("Error: The server has gone, or dropped the connection")
+        try:
+            answer = json.loads(line)
+            text = answer.get("error")
+        except (ValueError, AttributeError) as error:
+            raise ControlError("Error: What listens there is not a server of ours") from error
+        if text is not None:
+            # What failed first and whole (a traceback), then what it means.
+            raise ControlError("\n".join(filter(None, (answer.get("detail"), f"Error: {text}"))))
+        return answer
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+        self._socket.close()
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the program; returns its exit code."""
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if options.watch and options.command not in ("status", "workers"):
+        parser.error("--watch is for status and workers")
+    if not hasattr(socket, "AF_UNIX") or os.name == "nt":
+        print("Error: There is no supervisor on Windows, and so nothing to control", file=sys.stderr)
+        return 1
+    try:
+        with Connection(options.socket or os.environ.get("WAITRESS_CONTROL_SOCKET") or _find()) as connection:
+            if options.watch:
+                _watch(connection, options)
+            else:
+                _show(options, connection.ask(options.command))
+    except ControlError as error:
+        print(error, file=sys.stderr)
+        return error.code
+    except KeyboardInterrupt:
+        # Ctrl-C is how --watch ends; anything else was broken off.
+        return 0 if options.watch else 130
+    except BrokenPipeError:
+        # `waitress-ctl stacks | head`: and Python's own flush at exit must not complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    width = max(map(len, COMMANDS))
+    parser = argparse.ArgumentParser(
+        prog="waitress-ctl",
+        description="Asks a running waitress-serve that has a supervisor, or tells it what to do.",
+        epilog="Commands:\n" + "\n".join(f"  {name:<{width}}  {text}" for name, text in COMMANDS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="one of the commands below")
+    parser.add_argument("--socket", metavar="PATH", help="the server's control socket; without it, the one server of this user")
+    parser.add_argument("--json", action="store_true", help="print the server's answer as JSON")
+    parser.add_argument("--watch", action="store_true", help="show it anew each second, until Ctrl-C (status and workers)")
+    return parser
+
+
+def _no_connection(path: str, error: OSError) -> str:
+    if isinstance(error, PermissionError):
+        return f"{path}: only the owner of the server may control it"
+    if isinstance(error, (ConnectionRefusedError, FileNotFoundError)):
+        return f"No server answers at {path}"
+    return f"{path}: {error.strerror or error}"
+
+
+def _find() -> str:
+    """The control socket of the one server of this user."""
+    found = list(_control_path.living())
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise ControlError(
+            f"Error: No server of this user was found; looked in {', '.join(_control_path.folders())}. "
+            "A server has a control socket when it has a supervisor (docs/workers.md); one with control_socket needs --socket PATH"
+        )
+    lines = [f"Error: {len(found)} servers run; say which by --socket PATH:"]
+    for path in found:
+        try:
+            with Connection(path) as connection:
+                lines.append(f"  {path}  {_addresses(connection.ask('status'))}")
+        except (ControlError, KeyError, TypeError, ValueError):
+            lines.append(f"  {path}")
+    raise ControlError("\n".join(lines), 2)
+
+
+def _watch(connection: Connection, options: argparse.Namespace) -> None:
+    live = sys.stdout.isatty() and not options.json
+    while True:
+        result = connection.ask(options.command)
+        if live:
+            sys.stdout.write(REDRAW)
+        _show(options, result)
+        if not live and not options.json:
+            print()
+        sys.stdout.flush()
+        time.sleep(WATCH_SECONDS)
+
+
+def _show(options: argparse.Namespace, result: dict[str, Any]) -> None:
+    if options.json:
+        print(json.dumps(result))
+        return
+    try:
+        SHOW[options.command](result)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        # A server of another version: what it says is still worth seeing.
+        print(json.dumps(result, indent=2))
+
+
+def _show_status(result: dict[str, Any]) -> None:
+    print(f"{_addresses(result)}: supervisor {result['pid']}, {result['state']}, generation {result['generation']}, up {_duration(result['uptime'])}")
+    print()
+    _show_workers(result)
+
+
+def _show_workers(result: dict[str, Any]) -> None:
+    rows = [[title for title, _, _ in COLUMNS], *([text(worker) for _, text, _ in COLUMNS] for worker in result["workers"])]
+    widths = [max(len(row[index]) for row in rows) for index in range(len(COLUMNS))]
+    for row in rows:
+        print("  ".join(f"{cell:{COLUMNS[index][2]}{widths[index]}}" for index, cell in enumerate(row)).rstrip())
+
+
+def _show_stacks(result: dict[str, Any]) -> None:
+    for worker in result["workers"]:
+        print(f"Worker {worker['name']}, process {worker['pid']}")
+        if isinstance(worker["result"], dict):
+            print(f"  {worker['result']['error']}; its stacks come in the server's log")
+        else:
+            for thread in worker["result"]:
+                print(f"  Thread {thread['thread']}")
+                print("\n".join(f"    {line}" for line in str(thread["stack"]).rstrip().splitlines()))
+        print()
+
+
+def _show_collected(result: dict[str, Any]) -> None:
+    for worker in result["workers"]:
+        told = worker["result"]
+        print(f"Worker {worker['name']}: {told.get('error') or '{} objects collected'.format(told['collected'])}")
+
+
+def _show_outcome(result: dict[str, Any]) -> None:
+    wanted = result.get("wanted")
+    print(result.get("text") or ("Done" if wanted is None else f"{wanted} worker{'' if wanted == 1 else 's'}"))
+
+
+SHOW: dict[str, Callable[[dict[str, Any]], None]] = {name: _show_outcome for name in COMMANDS}
+SHOW.update(status=_show_status, workers=_show_workers, stacks=_show_stacks, gc=_show_collected)
+
+
+def _addresses(result: dict[str, Any]) -> str:
+    return " ".join(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}" for host, port in result["listen"])
+
+
+def _size(size: int | None) -> str:
+    return "?" if size is None else f"{size / (1 << 20):.1f} MiB"
+
+
+def _duration(seconds: float) -> str:
+    whole = int(seconds)
+    for unit, length, smaller, part in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
+        if whole >= length:
+            return f"{whole // length} {unit} {whole % length // part} {smaller}"
+    return f"{whole} s"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
