@@ -10,7 +10,7 @@ import os
 import stat
 
 import waitress
-from waitress import _app
+from waitress import _interpreters
 from waitress._notify import Notify
 from waitress._pid_file import PidFile
 from waitress.server import Server
@@ -84,7 +84,7 @@ def serve(
             if pid_file is not None:
                 pid_file.give_to(program.account.uid, program.account.gid)
             program.become()
-        app = _app.load(app_name, call)
+        app = _interpreters.load_app(configured, app_name, call)
         set_up_logging(configured)
         if instead is not None:
             instead(app, configured)

@@ -24,7 +24,8 @@ def serve(app: str, keywords: dict[str, Any], quiet: bool) -> None:
     if not configured["values"].get("supervised"):
         if not quiet:
             logging.basicConfig()
-        waitress.run_server(waitress.create_server(_app.load(app), **keywords), quiet=quiet)
+        by_name = configured["values"].get("worker_class") == "interpreter"
+        waitress.run_server(waitress.create_server(app if by_name else _app.load(app), **keywords), quiet=quiet)
         return
     if keywords.get("sockets"):
         raise ValueError("sockets: a supervisor opens its sockets itself, or gets them from systemd")

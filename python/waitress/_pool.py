@@ -8,13 +8,14 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from waitress._timeout import RequestTimeout, stack_of
+from waitress._timeout import RequestTimeout, stack_from, stack_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from waitress._native import Engine
+    from waitress._native import Engine, InterpreterInside
 
 logger = logging.getLogger("waitress")
 
@@ -25,13 +26,25 @@ STACK_SIZE = 16 * 1024 * 1024
 _stack_size_lock = threading.Lock()
 
 
+@contextmanager
+def sized_stacks() -> Iterator[None]:
+    """Threads that are started in this scope have a stack of STACK_SIZE."""
+    with _stack_size_lock:  # the size is one setting of the whole interpreter
+        previous = threading.stack_size(STACK_SIZE)
+        try:
+            yield
+        finally:
+            threading.stack_size(previous)
+
+
 class Pool:
     """The threads of one engine."""
 
-    def __init__(self, engine: Engine, recycle: Callable[[str], None]) -> None:
+    def __init__(self, engine: Engine | InterpreterInside, recycle: Callable[[str], None], name: str = "waitress") -> None:
         """``recycle`` is called with the reason when the engine asks for this process to be replaced."""
         self._engine = engine
         self._recycle = recycle
+        self._name = name
         self._threads: list[threading.Thread] = []
         self._made = 0
 
@@ -39,16 +52,12 @@ class Pool:
         """Start that many threads, named waitress-0, waitress-1, and so on; raises RuntimeError when the system has no more."""
         # Those that have left: a pool that grows and shrinks for weeks must not remember them all.
         self._threads = [thread for thread in self._threads if thread.is_alive()]
-        with _stack_size_lock:  # the size is one setting of the whole process
-            previous = threading.stack_size(STACK_SIZE)
-            try:
-                for _ in range(count):
-                    thread = threading.Thread(target=self._engine.work, name=f"waitress-{self._made}", daemon=True)
-                    self._made += 1
-                    thread.start()
-                    self._threads.append(thread)
-            finally:
-                threading.stack_size(previous)
+        with sized_stacks():
+            for _ in range(count):
+                thread = threading.Thread(target=self._engine.work, name=f"{self._name}-{self._made}", daemon=True)
+                self._made += 1
+                thread.start()
+                self._threads.append(thread)
 
     def obey(self) -> None:
         """Do what the engine asks for."""
@@ -81,7 +90,8 @@ class Pool:
     def _interrupt(self, thread: int, number: int, seconds: float, request: str) -> None:
         # Taken first, and whole: from the moment of the exception on it is another stack. If the thread is still in that request
         # afterwards, it was all the time.
-        stack = stack_of(thread)
+        frame = getattr(self._engine, "frame", None)
+        stack = stack_of(thread) if frame is None else stack_from(frame(number))
         if self._engine.interrupt(number, RequestTimeout) and stack:
             where = "the stack of its thread, in which RequestTimeout is raised now:\n" + "".join(stack.format()).rstrip("\n")
         else:

@@ -125,8 +125,9 @@ class Control:
             _reopen.reopen()
         else:
             answer = ANSWERS.get(str(command), _unknown)
+            interpreters = self._server._interpreters if self._server is not None else None
             try:
-                result = answer()
+                result = interpreters.stacks() if interpreters is not None and answer is _stacks else answer()
             except Exception as error:  # a question must never end the worker
                 result = {"error": f"{type(error).__name__}: {error}"}
             self.send("reply", id=message.get("id"), result=result)
@@ -162,11 +163,11 @@ def take() -> Control | None:
 def serve(control: Control, app_name: str, call: bool, configured: Configured) -> int:
     """Import the app and serve it until told to end; the exit code."""
     import waitress
-    from waitress import _app, _broken, runner
+    from waitress import _app, _broken, _interpreters, runner
     from waitress.server import Server
 
     try:
-        app = _app.load(app_name, call)
+        app = _interpreters.load_app(configured, app_name, call)
     except (_app.AppError, SystemExit) as error:
         left = isinstance(error, SystemExit)
         if not configured["values"]["reload"]:
@@ -184,7 +185,11 @@ def serve(control: Control, app_name: str, call: bool, configured: Configured) -
     except OSError as error:
         control.failed(f"The engine can't be opened: {error}")
         return FAILED
-    waitress.run_server(server, quiet=True, last=True)
+    try:
+        waitress.run_server(server, quiet=True, last=True)
+    except _app.AppError as error:  # class interpreter: only there the app is imported as late as that
+        control.failed(str(error))
+        return FAILED
     return 0
 
 

@@ -14,7 +14,7 @@ import shutil
 import sys
 
 import waitress
-from waitress import _alone, _app, _settings_file, _worker
+from waitress import _alone, _app, _interpreters, _settings_file, _worker
 from waitress._program import Program
 
 TYPE_CHECKING = False
@@ -65,12 +65,21 @@ def run(argv: list[str] | None = None, _serve: Callable[[Any, Configured], None]
 
     supervised = control is None and bool(configured["values"].get("supervised"))
     surroundings.enter(imports_app=not supervised)
-    if control is not None:
-        return _worker.serve(control, line["app"], line["call"], configured)
     if supervised:
         return _supervise(program, line, configured, argv[1:], surroundings, upgrade_of)
+    if control is not None:
+        code = _worker.serve(control, line["app"], line["call"], configured)
+    else:
+        code = _serve_alone(program, line, configured, surroundings, _serve)
+    return code if _serve is not None else _interpreters.end_process(configured, code)
+
+
+def _serve_alone(
+    program: str, line: CommandLine, configured: Configured, surroundings: Program, instead: Callable[[Any, Configured], None] | None
+) -> int:
+    assert line["app"] is not None
     try:
-        _alone.serve(surroundings, line["app"], line["call"], configured, set_up_logging, _serve)
+        _alone.serve(surroundings, line["app"], line["call"], configured, set_up_logging, instead)
     except _app.AppError as error:
         return _fail(program, [str(error)], 1, with_help=True)
     except OSError as error:

@@ -17,7 +17,8 @@ import time
 import traceback
 import warnings
 
-from waitress import _signals, _sockets
+from waitress import _interpreters, _signals, _sockets
+from waitress._interpreters import AppName, Interpreters
 from waitress._pool import Pool
 
 TYPE_CHECKING = False
@@ -36,6 +37,8 @@ SERVING = "Serving on http://{}:{}"
 
 # How long workers that are still inside the app are waited for after the engine has ended; Waitress waits 5 s too.
 JOIN_SECONDS = 5.0
+# The same for interpreters, which wait for their workers (5 s), then for other threads of the app (5 s).
+INTERPRETER_SECONDS = 11.0
 # At interpreter exit: for requests in flight, then, after their connections were cut, for the threads to notice.
 EXIT_SECONDS = (5.0, 2.0)
 
@@ -45,8 +48,9 @@ _running: set[Server] = set()
 class Server:
     """One WSGI server; made by create_server()."""
 
-    def __init__(self, application: WSGIApplication, configured: Configured, control: Control | None = None) -> None:
-        """Opens the sockets, or takes over those of the supervisor behind ``control``; raises OSError when that fails."""
+    def __init__(self, application: WSGIApplication | AppName, configured: Configured, control: Control | None = None) -> None:
+        """Opens the sockets, or takes over those of the supervisor behind ``control``; raises OSError when that fails. Of worker class
+        interpreter the application is an AppName."""
         if application is None:
             raise ValueError("The app is None: pass the WSGI application itself (a factory that returns nothing?)")
         self.application = application
@@ -76,10 +80,35 @@ class Server:
             for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
                 os.environ.pop(name, None)
         self._pool = Pool(self._engine, self._told_to_recycle)
+        self._interpreters = Interpreters(self._engine, application) if isinstance(application, AppName) else None
+        self._loaded = False
         self._descriptors = [(number, os.fstat(number).st_ino) for number in self._engine.descriptors] if os.name != "nt" else []
         self.effective_listen = [(str(host), str(port)) for host, port in self._engine.listen]
         """Every address in force, as (host, port) strings; a Unix socket is ("unix", path)."""
         self.effective_host, self.effective_port = self.effective_listen[0]
+
+    def load(self) -> None:
+        """Of worker class interpreter: load the app in each interpreter; AppError when that fails. run() does it where nobody has before."""
+        if self._interpreters is None or self._loaded:
+            return
+        self._loaded = True
+        try:
+            self._interpreters.start(self._wait_for_engine)
+        except BaseException:
+            self._interpreters.end(INTERPRETER_SECONDS)
+            self.close()
+            raise
+
+    @property
+    def worker_names(self) -> list[str]:
+        """The workers of class interpreter that serve."""
+        return self._interpreters.names if self._interpreters else []
+
+    def replace_worker(self, name: str) -> str:
+        """Have a new interpreter take the place of that one, which finishes its requests; see Interpreters.replace()."""
+        if self._interpreters is None:
+            raise ValueError("Only workers of class interpreter can be replaced inside their process")
+        return self._interpreters.replace(name)
 
     def print_listen(self, format_str: str) -> None:
         """Log ``format_str`` filled with host and port (both strings, IPv6 in brackets), once per address."""
@@ -93,7 +122,8 @@ class Server:
         version = ".".join(map(str, sys.version_info[:3]))
         name = {"cpython": "CPython"}.get(sys.implementation.name, sys.implementation.name)
         threads = self._engine.threads
-        logger.info("%s %s, %d thread%s, engine %s", name, version, threads, "" if threads == 1 else "s", _native.build)
+        workers = self._interpreters.describe() if self._interpreters else f"{threads} thread{'' if threads == 1 else 's'}"
+        logger.info("%s %s, %s, engine %s", name, version, workers, _native.build)
 
     def _prepare(self, *, quiet: bool, last: bool) -> None:
         """Have run() say where it listens, unless ``quiet``, once a signal stops it gracefully: whoever waits for that line may send
@@ -123,12 +153,14 @@ class Server:
             self._state = "running"
         _running.add(self)
         try:
+            self.load()
             with _signals.stop_signals(self._stop_by_signal, self._wake_engine, self._last):
                 try:
                     if self._announces:
                         self.print_listen(SERVING)
                         self.log_build()
-                    self._pool.start(self._engine.threads)
+                    if self._interpreters is None:
+                        self._pool.start(self._engine.threads)
                     self._wait_until_ended()
                 except BaseException:
                     self._engine.stop(False)
@@ -184,6 +216,11 @@ class Server:
                     raise
                 self._engine.stop(interrupts == 1)
 
+    def _wait_for_engine(self) -> None:
+        # While interpreters load the app: commands of a supervisor wait, as they do while a worker of another class imports it.
+        self._wake.recv(4096)
+        self._log_events()
+
     def _wait_for_wake(self) -> None:
         if self._control is not None:
             self._control.wait(self._wake)
@@ -205,7 +242,7 @@ class Server:
                 traceback.print_exc()
 
     def _join(self) -> None:
-        stuck = self._pool.join(JOIN_SECONDS)
+        stuck = self._interpreters.end(INTERPRETER_SECONDS) if self._interpreters else self._pool.join(JOIN_SECONDS)
         if stuck:
             logger.warning("%d thread(s) still running: %s", len(stuck), ", ".join(stuck))
 
@@ -239,7 +276,7 @@ class Server:
 BaseWSGIServer = TcpWSGIServer = UnixWSGIServer = WSGIServer = MultiSocketServer = Server
 
 
-def create_server(application: WSGIApplication, **kw: Any) -> Server:
+def create_server(application: WSGIApplication | str, **kw: Any) -> Server:
     """Open the sockets for ``application`` and return the server; its run() serves. See waitress.serve() for keywords and errors.
 
     Settings not given as keywords may come from ``WAITRESS_*`` environment variables. ``PORT`` and ``WEB_CONCURRENCY``
@@ -276,7 +313,15 @@ def create_server(application: WSGIApplication, **kw: Any) -> Server:
     for text in configured["warnings"]:
         # Python shows a DeprecationWarning only to the program that causes it; anything else must be seen.
         warnings.warn(text, DeprecationWarning if "deprecated" in text else UserWarning, stacklevel=3)
-    return Server(application, configured)
+    by_name = configured["values"].get("worker_class") == "interpreter"
+    if by_name == isinstance(application, str):
+        return Server(_interpreters.load_app(configured, application, False) if by_name else application, configured)
+    for descriptor in kw.get("sockets", ()):
+        socket.close(descriptor)
+    raise ValueError(
+        "worker_class interpreter imports the app in each interpreter: name it, as in serve('module:object')" if by_name
+        else "The app is a name: create_server() takes one for worker_class interpreter only"
+    )
 
 
 def _stop_at_exit() -> None:

@@ -45,14 +45,18 @@ internal static unsafe class HeapType
         return (nint)members;
     }
 
-    public static PyNew Create(Type owner, ReadOnlySpan<byte> name, int size, uint flags, params ReadOnlySpan<Slot> slots)
+    /// <summary>What CPython makes the type from, once per process: each interpreter makes a type of its own from it (<see cref="Create"/>).</summary>
+    public static nint Define(Type owner, ReadOnlySpan<byte> name, int size, uint flags, params ReadOnlySpan<Slot> slots)
     {
         var table = Allocate<Slot>(owner, slots.Length + 1);
         slots.CopyTo(new Span<Slot>(table, slots.Length));
         var spec = Allocate<Spec>(owner, 1);
         *spec = new Spec { Name = Text(owner, name), BasicSize = size, Flags = flags, Slots = table };
-        return Api.PyType_FromSpec(spec);
+        return (nint)spec;
     }
+
+    /// <summary>A new type for the interpreter of the attached thread.</summary>
+    public static PyNew Create(nint definition) => Api.PyType_FromSpec((void*)definition);
 
     /// <summary>Static text as a C string that outlives the call.</summary>
     public static byte* Text(Type owner, ReadOnlySpan<byte> text)

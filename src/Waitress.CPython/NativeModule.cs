@@ -26,7 +26,10 @@ internal static unsafe class NativeModule
         public nint Traverse, Clear, Free;
     }
 
+    // Each interpreter that imports the module calls PyInit; CPython keeps pointers into the one definition that they share.
+    private static readonly Lock Gate = new();
     private static Populate? populate;
+    private static nint definition;
 
     /// <summary>Adds the module's contents; runs once per interpreter, attached.</summary>
     public delegate void Populate(PyRef module);
@@ -37,29 +40,39 @@ internal static unsafe class NativeModule
         try
         {
             Api.Verify();
-            populate = contents;
-            var version = PythonVersion.Minor;
-            var slots = HeapType.Allocate<HeapType.Slot>(typeof(NativeModule), 4);
-            var next = slots;
-            *next++ = new HeapType.Slot(Exec, (nint)(delegate* unmanaged[Cdecl]<nint, int>)&Execute);
-            if (version >= 12)
-                *next++ = new HeapType.Slot(MultipleInterpreters, PerInterpreterGil);
-            if (version >= 13)
-                *next = new HeapType.Slot(Gil, GilNotUsed);
+            lock (Gate)
+            {
+                if (definition == 0)
+                    (populate, definition) = (contents, Make(name));
+            }
 
-            // A free-threaded build has a larger head; the fields behind it move with it.
-            var extra = Singletons.HeadSize - (2 * sizeof(nint));
-            var memory = HeapType.Allocate<byte>(typeof(NativeModule), sizeof(Definition) + extra);
-            *(nint*)memory = 1;
-            var definition = (Definition*)(memory + extra);
-            definition->Name = HeapType.Text(typeof(NativeModule), name);
-            definition->Slots = slots;
-            return Api.PyModuleDef_Init(memory);
+            return Api.PyModuleDef_Init((void*)definition);
         }
         catch (Exception e)
         {
             return Trap.Raise(e);
         }
+    }
+
+    private static nint Make(ReadOnlySpan<byte> name)
+    {
+        var version = PythonVersion.Minor;
+        var slots = HeapType.Allocate<HeapType.Slot>(typeof(NativeModule), 4);
+        var next = slots;
+        *next++ = new HeapType.Slot(Exec, (nint)(delegate* unmanaged[Cdecl]<nint, int>)&Execute);
+        if (version >= 12)
+            *next++ = new HeapType.Slot(MultipleInterpreters, PerInterpreterGil);
+        if (version >= 13)
+            *next = new HeapType.Slot(Gil, GilNotUsed);
+
+        // A free-threaded build has a larger head; the fields behind it move with it.
+        var extra = Singletons.HeadSize - (2 * sizeof(nint));
+        var memory = HeapType.Allocate<byte>(typeof(NativeModule), sizeof(Definition) + extra);
+        *(nint*)memory = 1;
+        var fields = (Definition*)(memory + extra);
+        fields->Name = HeapType.Text(typeof(NativeModule), name);
+        fields->Slots = slots;
+        return (nint)memory;
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]

@@ -13,11 +13,7 @@ internal abstract unsafe class PyCallable
     // Behind the object's head: the handle, then the vectorcall function that every instance carries.
     private static readonly int HandleAt = Singletons.HeadSize, VectorcallAt = HandleAt + sizeof(nint);
 
-    /// <summary>Answers a call with a new reference, or null with a Python error set. Runs attached.</summary>
-    protected abstract PyNew Call(PyArguments arguments);
-
-    /// <summary>Makes the type, once per interpreter; the caller keeps it as long as the interpreter lives.</summary>
-    public static PyNew CreateType() => HeapType.Create(
+    private static readonly nint Definition = HeapType.Define(
         typeof(PyCallable),
         "waitress._native.Function"u8,
         VectorcallAt + sizeof(nint),
@@ -25,6 +21,12 @@ internal abstract unsafe class PyCallable
         new HeapType.Slot(HeapType.Dealloc, (nint)(delegate* unmanaged[Cdecl]<nint, void>)&Dealloc),
         new HeapType.Slot(HeapType.Call, Api.PyVectorcall_Call),
         new HeapType.Slot(HeapType.Members, HeapType.VectorcallAt(typeof(PyCallable), VectorcallAt)));
+
+    /// <summary>Makes the type, once per interpreter; the caller keeps it as long as the interpreter lives.</summary>
+    public static PyNew CreateType() => HeapType.Create(Definition);
+
+    /// <summary>Answers a call with a new reference, or null with a Python error set. Runs attached.</summary>
+    protected abstract PyNew Call(PyArguments arguments);
 
     /// <summary>A new Python object for this callable.</summary>
     public PyNew ToPython(PyRef type)

@@ -14,6 +14,15 @@ internal ref struct PythonThread
     /// <summary>The calling thread's ident, as threading.get_ident() tells it.</summary>
     public static unsafe long Ident => (long)Api.PyThread_get_thread_ident().Value;
 
+    /// <summary>The calling thread's state, for <see cref="FrameOf"/>. Called attached.</summary>
+    public static unsafe nint State => Api.PyThreadState_Get();
+
+    /// <summary>
+    /// The frame in which a thread of this interpreter is. Called attached, where something keeps the thread from ending meanwhile.
+    /// sys._current_frames() makes frames of all interpreters' threads, in the memory of the one that asks, which crashes the process.
+    /// </summary>
+    public static unsafe PyNew FrameOf(nint state) => Api.PyThreadState_GetFrame(state);
+
     /// <summary>
     /// Has an exception of that type raised in the thread, of this interpreter, as soon as it runs Python code: a call in C that waits is not broken off.
     /// Called attached. False: there is no such thread.

@@ -30,7 +30,9 @@ internal sealed class Server : IDisposable
     private readonly IdleSweep _sweep = new(TimeProvider.System);
     private readonly RequestQueue<Exchange> _queue;
     private readonly QueueLimits _limits;
-    private readonly Pool _pool;
+    private readonly Pool? _pool;
+    private volatile Pool[] _pools = []; // Replaced, never changed.
+    private PoolFigures _formerPools; // The sums of those that were removed.
     private readonly Watcher _watcher;
     private readonly KestrelServer _kestrel;
     private readonly CancellationTokenSource _atOnce = new();
@@ -41,7 +43,7 @@ internal sealed class Server : IDisposable
     private Server(Settings settings, IReadOnlyList<ListenSocket> sockets, Handoff? handoff, Interpreter interpreter, PyRef app, Mailbox log)
     {
         (_settings, _sockets, _log) = (settings, sockets, log);
-        _inFlight = new InFlight(handoff?.MaxRequests ?? 0, () => _pool!.Orders.Recycle("max_requests"));
+        _inFlight = new InFlight(handoff?.MaxRequests ?? 0, () => Orders.Recycle("max_requests"));
 
         // A hand-off without a board is sockets alone: opened as root by a program that has no supervisor.
         _slot = handoff is null or { Board: < 0 } ? null : WorkerSlot.Open(handoff, TimeProvider.System, WriteFigures);
@@ -50,8 +52,9 @@ internal sealed class Server : IDisposable
         var backlog = settings.BacklogLimit ?? (int)Math.Min((long)settings.ConnectionLimit + sockets.Count, int.MaxValue);
         _queue = new RequestQueue<Exchange>(backlog, TimeProvider.System);
         _limits = new QueueLimits(_queue, TimeSpan.FromSeconds(settings.QueueTimeout), backlog, log, TimeProvider.System);
-        var wsgi = new WsgiApp(interpreter, app, settings, log);
-        _pool = new Pool(wsgi, wsgi.Serve, _queue, _limits, settings, log, TimeProvider.System);
+        if (settings.Interpreters == 0)
+            _pools = [_pool = NewPool(interpreter, app, null)];
+        Orders = _pool?.Orders ?? new Orders(log.Wake);
         _watcher = new Watcher(_queue, _pool, _limits, settings, interpreter.IsParallel, log, TimeProvider.System);
 
         var connections = new ConnectionGate(settings.ConnectionLimit, TimeProvider.System, TellCrowded, _slot);
@@ -68,10 +71,13 @@ internal sealed class Server : IDisposable
     public bool Activated { get; private init; }
 
     /// <summary>How many Python threads are to call <see cref="Work"/>.</summary>
-    public int Threads => _pool.Places;
+    public int Threads => _pool?.Places ?? 0;
 
-    /// <summary>The app and its threads.</summary>
-    public Pool Pool => _pool;
+    /// <summary>The app and its threads in the main interpreter; null: the app runs in others.</summary>
+    public Pool? Pool => _pool;
+
+    /// <summary>For the thread that runs the server. Those of one interpreter go to the thread that carries them out there.</summary>
+    public Orders Orders { get; }
 
     /// <summary>True when the stop is complete: no connection is left, and the workers go home.</summary>
     public bool Ended { get; private set; }
@@ -127,7 +133,37 @@ internal sealed class Server : IDisposable
     }
 
     /// <summary>The body of one Python worker thread: serves until the server has ended.</summary>
-    public void Work() => _pool.Work();
+    public void Work() => _pool?.Work();
+
+    /// <summary>A pool for the app in a further interpreter, to which the caller is attached.</summary>
+    /// <param name="interpreter">That interpreter.</param>
+    /// <param name="app">The app there.</param>
+    /// <param name="wake">Lets the thread look that carries out the pool's orders.</param>
+    public Pool Add(Interpreter interpreter, PyRef app, Action wake)
+    {
+        var most = Math.Max(_settings.ThreadsOfWorker, (_settings.MaxThreads ?? 0) / Math.Max(_settings.Interpreters, 1));
+        var pool = NewPool(interpreter, app, new PoolShare(_queue.NewGroup(), _settings.ThreadsOfWorker, most, wake));
+        lock (_gate)
+            _pools = [.. _pools, pool];
+        _watcher.Add(pool);
+        return pool;
+    }
+
+    /// <summary>Sends the threads of a pool home; what waits is the others' to serve.</summary>
+    public void Retire(Pool pool) => _queue.Retire(pool.Share.Group!);
+
+    /// <summary>Forgets a pool whose threads have left, or are stuck for good. Called attached to its interpreter.</summary>
+    public void Remove(Pool pool)
+    {
+        lock (_gate)
+        {
+            _pools = [.. _pools.Where(other => other != pool)];
+            _formerPools = _formerPools.Plus(pool.Read() with { Threads = 0, Busy = 0, Stuck = 0 });
+        }
+
+        _watcher.Remove(pool);
+        pool.Dispose();
+    }
 
     /// <summary>
     /// Stops accepting, lets requests in flight end for up to graceful_timeout, closes the connections, sends the workers home.
@@ -174,7 +210,13 @@ internal sealed class Server : IDisposable
         _sweep.Dispose();
         _watcher.Dispose();
         _atOnce.Dispose();
-        _pool.Dispose();
+        _pool?.Dispose();
+    }
+
+    private Pool NewPool(Interpreter interpreter, PyRef app, PoolShare? share)
+    {
+        var wsgi = new WsgiApp(interpreter, app, _settings, _log);
+        return new Pool(wsgi, wsgi.Serve, _queue, _limits, _settings, _log, TimeProvider.System, share);
     }
 
     private async Task StopAsync()
@@ -201,14 +243,29 @@ internal sealed class Server : IDisposable
         _log.Wake();
     }
 
+    private PoolFigures ReadPools()
+    {
+        PoolFigures sum;
+        Pool[] pools;
+        lock (_gate)
+            (pools, sum) = (_pools, _formerPools);
+        var now = Array.ConvertAll(pools, pool => pool.Read());
+        foreach (var each in now)
+            sum = sum.Plus(each);
+
+        // All threads of the process are busy when those of each pool are, since the youngest of their requests began.
+        var everyBusy = now.Length > 0 && Array.TrueForAll(now, each => each.EveryBusySince > 0) ? now.Max(each => each.EveryBusySince) : 0;
+        return sum with { EveryBusySince = everyBusy, Refused = _limits.Refused };
+    }
+
     private void WriteFigures(Scoreboard board, int slot)
     {
-        var queue = _queue.Read();
+        var queue = _queue.ReadAll();
         board[slot, Field.Completed] = _inFlight.Completed;
         board[slot, Field.InFlight] = _inFlight.Count;
         board[slot, Field.Queued] = queue.Waiting;
         board[slot, Field.OldestSince] = queue.Waiting == 0 ? 0 : Monotonic.Now(TimeProvider.System) - (queue.Oldest.Ticks * TimeSpan.NanosecondsPerTick);
-        var pool = _pool.Read();
+        var pool = ReadPools();
         board[slot, Field.Threads] = pool.Threads;
         board[slot, Field.InApp] = pool.Busy;
         board[slot, Field.AllBusySince] = pool.EveryBusySince;

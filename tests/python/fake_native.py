@@ -21,6 +21,7 @@ class FakeEngine:
         self.urls = ["http://127.0.0.1:8080", "http://[::1]:8080"]
         self.descriptors: list[int] = []
         self.threads = 3
+        self.interpreters = 0
         self.calls: list[str] = []
         self.worker_threads: list[threading.Thread] = []
         self.started, self.stopped = threading.Event(), threading.Event()
@@ -116,6 +117,7 @@ class FakeNative(types.ModuleType):
         self.line: dict = {}
         self.errors: list[str] = []
         self.warnings: list[str] = []
+        self.values: dict = {}
         self.open_error: OSError | None = None
         self.configure_calls: list[tuple] = []
 

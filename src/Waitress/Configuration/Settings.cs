@@ -51,6 +51,8 @@ internal sealed record Settings
     public int Concurrency => WorkerClass == Process ? ThreadsOfWorker : WorkerCount * ThreadsOfWorker;
     /// <summary>Up to how many they may become.</summary>
     public int MostConcurrency => Math.Max(Concurrency, MaxThreads ?? 0);
+    /// <summary>Interpreters of one process, each with a GIL of its own; 0: the app runs in the main one.</summary>
+    public int Interpreters => WorkerClass == Interpreter ? WorkerCount : 0;
 
     // What the app is told.
     public string UrlScheme { get; init; } = "http";

@@ -8,18 +8,51 @@ namespace Waitress.Dispatch;
 /// Receives them from I/O threads, hands them to the threads that sit in <see cref="Seat"/>s. Bounded: a full queue refuses.
 /// A seat that keeps up is the only one that is woken (last in, first out): a hand-over between threads costs more than a
 /// small app. How many seats may take work at once, the target, is the <see cref="Pacer"/>'s decision; seats come and go with their threads.
+/// With several interpreters each has its <see cref="SeatGroup"/>; a request goes to the group with the fewest active seats.
 /// All state is guarded by one lock that is held for some tens of nanoseconds, never while waiting.
 /// </summary>
-internal sealed class RequestQueue<T>(int capacity, TimeProvider time)
+internal sealed class RequestQueue<T>
     where T : class
 {
+    private readonly int _capacity;
+    private readonly TimeProvider _time;
     private readonly Lock _gate = new();
     private readonly Queue<(T Item, long Since)> _waiting = new();
-    private readonly List<Seat> _idle = []; // The end is the one that rested last.
-    private int _seats, _active, _onTheirWay;
-    private int _target = 1;
-    private long _taken;
+    private readonly SeatGroup _own = new(); // Of seats that name none.
+    private readonly List<SeatGroup> _groups;
+    private int _onTheirWay;
     private bool _closed;
+
+    public RequestQueue(int capacity, TimeProvider time)
+    {
+        (_capacity, _time, _groups) = (capacity, time, [_own]);
+    }
+
+    /// <summary>A group for the seats of a further interpreter.</summary>
+    public SeatGroup NewGroup()
+    {
+        var group = new SeatGroup();
+        lock (_gate)
+        {
+            group.Target = _closed ? int.MaxValue : 1;
+            _groups.Add(group);
+        }
+
+        return group;
+    }
+
+    /// <summary>Sends the seats of a group home, while others go on: those that serve when their request is done, at once those that rest.</summary>
+    public void Retire(SeatGroup group)
+    {
+        lock (_gate)
+        {
+            group.Retired = true;
+            _groups.Remove(group);
+            foreach (var seat in group.Idle)
+                seat.Wake();
+            group.Idle.Clear();
+        }
+    }
 
     /// <summary>
     /// Queues the request, unless as many wait as may. One for which a seat rests, or is on its way, does not count as waiting: what the limit
@@ -32,9 +65,9 @@ internal sealed class RequestQueue<T>(int capacity, TimeProvider time)
         {
             if (_closed)
                 return Admission.Closed;
-            if (_waiting.Count - _onTheirWay - (_seats - _active) >= capacity)
+            if (_waiting.Count - _onTheirWay - CountFree() >= _capacity)
                 return Admission.Full;
-            _waiting.Enqueue((item, time.GetTimestamp()));
+            _waiting.Enqueue((item, _time.GetTimestamp()));
             woken = PopIdle();
         }
 
@@ -49,13 +82,14 @@ internal sealed class RequestQueue<T>(int capacity, TimeProvider time)
         lock (_gate)
         {
             Arrive(seat);
-            if (_active > _target || !_waiting.TryDequeue(out var next))
+            var group = GroupOf(seat);
+            if (group.Active > group.Target || group.Retired || !_waiting.TryDequeue(out var next))
             {
                 (item, since) = (null, 0);
                 return false;
             }
 
-            _taken++;
+            group.Taken++;
             (item, since) = next;
             woken = PopIdle();
         }
@@ -69,7 +103,7 @@ internal sealed class RequestQueue<T>(int capacity, TimeProvider time)
     {
         lock (_gate)
         {
-            var late = _waiting.TryPeek(out var head) && time.GetElapsedTime(head.Since) > limit;
+            var late = _waiting.TryPeek(out var head) && _time.GetElapsedTime(head.Since) > limit;
             item = late ? _waiting.Dequeue().Item : null;
             return late;
         }
@@ -81,7 +115,7 @@ internal sealed class RequestQueue<T>(int capacity, TimeProvider time)
         lock (_gate)
         {
             seat.Present = true;
-            _seats++;
+            GroupOf(seat).Seats++;
         }
     }
 
@@ -95,9 +129,9 @@ internal sealed class RequestQueue<T>(int capacity, TimeProvider time)
                 return;
             Arrive(seat);
             seat.Present = false;
-            _seats--;
+            GroupOf(seat).Seats--;
             if (seat.Active)
-                _active--;
+                GroupOf(seat).Active--;
             seat.Active = false;
             woken = PopIdle();
         }
@@ -106,19 +140,20 @@ internal sealed class RequestQueue<T>(int capacity, TimeProvider time)
     }
 
     /// <summary>Sends up to that many resting seats home, those first that have rested for longest. How many went.</summary>
-    public int Dismiss(int count)
+    public int Dismiss(int count, SeatGroup? group = null)
     {
         lock (_gate)
         {
-            count = Math.Clamp(count, 0, _idle.Count);
-            foreach (var seat in _idle[..count])
+            group ??= _own;
+            count = Math.Clamp(count, 0, group.Idle.Count);
+            foreach (var seat in group.Idle[..count])
             {
                 seat.Present = false;
-                _seats--;
+                group.Seats--;
                 seat.Wake();
             }
 
-            _idle.RemoveRange(0, count);
+            group.Idle.RemoveRange(0, count);
             return count;
         }
     }
@@ -128,23 +163,24 @@ internal sealed class RequestQueue<T>(int capacity, TimeProvider time)
     {
         lock (_gate)
         {
+            var group = GroupOf(seat);
             if (seat.Active)
             {
-                if (_waiting.Count > 0 && _active <= _target)
+                if (_waiting.Count > 0 && group.Active <= group.Target && !group.Retired)
                     return true;
                 seat.Active = false;
-                _active--;
+                group.Active--;
             }
 
-            if (!seat.Present || (_waiting.Count == 0 && _closed))
+            if (!seat.Present || group.Retired || (_waiting.Count == 0 && _closed))
                 return false;
-            if (_waiting.Count > 0 && _active < _target)
+            if (_waiting.Count > 0 && group.Active < group.Target)
             {
                 Activate(seat);
                 return true;
             }
 
-            _idle.Add(seat);
+            group.Idle.Add(seat);
         }
 
         seat.Rest();
@@ -157,43 +193,76 @@ internal sealed class RequestQueue<T>(int capacity, TimeProvider time)
         lock (_gate)
         {
             _closed = true;
-            _target = int.MaxValue; // Nobody rests any more: who finds the queue empty goes home.
-            foreach (var seat in _idle)
-                seat.Wake();
-            _idle.Clear();
+            foreach (var group in _groups)
+            {
+                group.Target = int.MaxValue; // Nobody rests any more: who finds the queue empty goes home.
+                foreach (var seat in group.Idle)
+                    seat.Wake();
+                group.Idle.Clear();
+            }
         }
     }
 
     /// <summary>Lets that many seats take work at once, and wakes one if work waits.</summary>
-    public void Retarget(int count)
+    public void Retarget(int count, SeatGroup? group = null)
     {
         Seat? woken;
         lock (_gate)
         {
             if (!_closed)
-                _target = Math.Max(count, 1);
+                (group ?? _own).Target = Math.Max(count, 1);
             woken = PopIdle();
         }
 
         woken?.Wake();
     }
 
-    public QueueState Read()
+    /// <summary>How the queue is, with the seats of one group.</summary>
+    public QueueState Read(SeatGroup? group = null)
+    {
+        group ??= _own;
+        lock (_gate)
+            return new QueueState(_waiting.Count, Oldest, group.Taken, group.Active, group.Seats - group.Active, group.Target);
+    }
+
+    /// <summary>How the queue is, with the seats of all groups.</summary>
+    public QueueState ReadAll()
     {
         lock (_gate)
         {
-            var oldest = _waiting.TryPeek(out var head) ? time.GetElapsedTime(head.Since) : TimeSpan.Zero;
-            return new QueueState(_waiting.Count, oldest, _taken, _active, _seats - _active, _target);
+            return new QueueState(_waiting.Count, Oldest, _groups.Sum(group => group.Taken), _groups.Sum(group => group.Active), CountFree(),
+                (int)Math.Min(_groups.Sum(group => (long)group.Target), int.MaxValue));
         }
     }
 
+    private TimeSpan Oldest => _waiting.TryPeek(out var head) ? _time.GetElapsedTime(head.Since) : TimeSpan.Zero;
+
+    private int CountFree()
+    {
+        var free = 0;
+        foreach (var group in _groups)
+            free += group.Seats - group.Active;
+        return free;
+    }
+
+    private SeatGroup GroupOf(Seat seat) => seat.Group ?? _own;
+
     private Seat? PopIdle()
     {
-        // Closed seats go home instead of working; a seat is never woken for nothing.
-        if (_waiting.Count == 0 || _active >= _target || _idle.Count == 0)
+        if (_waiting.Count == 0)
             return null;
-        var seat = _idle[^1];
-        _idle.RemoveAt(_idle.Count - 1);
+        SeatGroup? chosen = null;
+        foreach (var group in _groups)
+        {
+            if (group.IsWilling && (chosen is null || group.Active < chosen.Active))
+                chosen = group;
+        }
+
+        // Closed seats go home instead of working; a seat is never woken for nothing.
+        if (chosen is null)
+            return null;
+        var seat = chosen.Idle[^1];
+        chosen.Idle.RemoveAt(chosen.Idle.Count - 1);
         Activate(seat);
         seat.OnItsWay = true;
         _onTheirWay++;
@@ -211,6 +280,6 @@ internal sealed class RequestQueue<T>(int capacity, TimeProvider time)
     private void Activate(Seat seat)
     {
         seat.Active = true;
-        _active++;
+        GroupOf(seat).Active++;
     }
 }

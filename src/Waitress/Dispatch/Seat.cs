@@ -1,11 +1,14 @@
 namespace Waitress.Dispatch;
 
 /// <summary>Where one Python thread rests while there is nothing for it to do; it does not hold the GIL then.</summary>
-internal sealed class Seat : IDisposable
+internal sealed class Seat(SeatGroup? group = null) : IDisposable
 {
     // Not SemaphoreSlim, which spins first: with as many busy threads as cores that takes the time from the thread that would
     // bring the work.
     private readonly AutoResetEvent _signal = new(false);
+
+    /// <summary>The seats of the thread's interpreter; null: the queue's own group, where there is one interpreter.</summary>
+    public SeatGroup? Group => group;
 
     /// <summary>True while the thread takes work. Guarded by the queue's lock.</summary>
     public bool Active { get; set; }

@@ -23,19 +23,31 @@ internal static class Engine
         using var make = PyObjects.GetAttribute(types, "SimpleNamespace"u8).OrThrow();
         using var engine = PyObjects.Call(make).OrThrow();
         Bound.AddSockets(engine, server.Sockets, server.Activated);
-        Add(engine, "threads"u8, PyNumbers.From(server.Threads));
+        Add(engine, "threads"u8, PyNumbers.From(settings.Interpreters > 0 ? settings.ThreadsOfWorker : server.Threads));
         var type = interpreter.CallableType.Ref;
         Add(engine, "start"u8, new Function("start", 0, _ => Detached(server.Start)).ToPython(type));
         Add(engine, "work"u8, new Function("work", 0, _ => Attached(server.Work)).ToPython(type));
         Add(engine, "stop"u8, new Function("stop", 1, values => Stop(server, PyObjects.IsTrue(values[0]))).ToPython(type));
         Add(engine, "retire"u8, new Function("retire", 0, _ => Detached(server.Retire)).ToPython(type));
         Add(engine, "events"u8, new Function("events", 0, _ => Events(log)).ToPython(type));
-        Add(engine, "requests"u8, new Function("requests", 0, _ => Requests(server.Pool.Orders)).ToPython(type));
+        Add(engine, "requests"u8, new Function("requests", 0, _ => Requests(server.Orders)).ToPython(type));
         Add(engine, "interrupt"u8, new Function("interrupt", 2,
-            values => PyNumbers.From(server.Pool.Interrupt(PyNumbers.ToInt64(values[0]), values[1]))).ToPython(type));
+            values => PyNumbers.From(server.Pool?.Interrupt(PyNumbers.ToInt64(values[0]), values[1]) ?? false)).ToPython(type));
         Add(engine, "ended"u8, new Function("ended", 0, _ => PyNumbers.From(server.Ended)).ToPython(type));
         Add(engine, "close"u8, new Function("close", 0, _ => Attached(() => Close(server, log))).ToPython(type));
+        Add(engine, "interpreters"u8, PyNumbers.From(settings.Interpreters));
+        Add(engine, "interpreter"u8, new Function("interpreter", 5, values => NewInterpreter(values, server, log, interpreter)).ToPython(type));
         return engine.Move();
+    }
+
+    /// <summary>interpreter(name, app, call, path, argv): a worker of class interpreter, not yet begun.</summary>
+    private static PyNew NewInterpreter(PyArguments values, Server server, Mailbox log, Interpreter interpreter)
+    {
+        if (!SubInterpreter.IsSupported)
+            return PythonError.Raise(PythonError.Fault.Runtime, "This Python can't make an interpreter with its own GIL");
+        var task = new InterpreterTask(
+            PyTexts.ToText(values[0]), PyTexts.ToText(values[1]), PyObjects.IsTrue(values[2]), PyValues.ToList(values[3]), PyValues.ToList(values[4]));
+        return new InterpreterWorker(server, task, log).ToPython(interpreter);
     }
 
     private static void Add(PyRef engine, ReadOnlySpan<byte> name, PyNew value) => Bound.Add(engine, name, value);
@@ -52,10 +64,10 @@ internal static class Engine
         return list.Move();
     }
 
-    private static PyNew Requests(Orders orders)
+    internal static PyNew Requests(Orders orders)
     {
-        var (threads, timedOut, recycle) = orders.Take();
         using var list = PySequences.NewList();
+        var (threads, timedOut, recycle) = orders.Take();
         var complete = threads == 0 || AppendTuple(list, "grow", threads);
         foreach (var late in timedOut)
             complete = complete && AppendTuple(list, "timeout", late.Thread, late.Number, late.Seconds, late.Request);

@@ -49,15 +49,20 @@ internal sealed class Pool : IDisposable
     /// <param name="settings">Threads at the start, and how long a request may take.</param>
     /// <param name="log">What is told.</param>
     /// <param name="time">What measures.</param>
-    public Pool(IDisposable app, Func<AppCall, bool> serve, RequestQueue<Exchange> queue, QueueLimits limits, Settings settings, Mailbox log, TimeProvider time)
+    /// <param name="share">What is the pool's own, where there are several; else it has all threads, and its orders go to the server's loop.</param>
+    public Pool(IDisposable app, Func<AppCall, bool> serve, RequestQueue<Exchange> queue, QueueLimits limits, Settings settings, Mailbox log, TimeProvider time,
+        PoolShare? share = null)
     {
         (_app, _serve, _queue, _limits, _log, _time) = (app, serve, queue, limits, log, time);
         _requestTimeout = TimeSpan.FromSeconds(settings.RequestTimeout);
-        (_places, _ordered, _orderedAt) = (settings.Concurrency, settings.Concurrency, time.GetTimestamp());
-        Orders = new Orders(log.Wake);
+        share ??= new PoolShare(null, settings.Concurrency, settings.MostConcurrency, log.Wake);
+        (Share, _places, _ordered, _orderedAt) = (share, share.Threads, share.Threads, time.GetTimestamp());
+        Orders = new Orders(share.Wake);
     }
 
     public Orders Orders { get; }
+
+    public PoolShare Share { get; }
 
     /// <summary>Those that serve, and those that were given up and are not back yet.</summary>
     public IReadOnlyList<Worker> Workers => Volatile.Read(ref _workers);
@@ -74,8 +79,8 @@ internal sealed class Pool : IDisposable
         Interlocked.Increment(ref _users);
         try
         {
-            var limit = _requestTimeout > TimeSpan.Zero ? new CallLimit(_requestTimeout, _time, PythonThread.Ident) : null;
-            using var worker = new Worker(_queue, _serve, _limits, limit, _time);
+            var limit = _requestTimeout > TimeSpan.Zero ? new CallLimit(_requestTimeout, _time, PythonThread.Ident, PythonThread.State) : null;
+            using var worker = new Worker(_queue, _serve, _limits, limit, _time, Share.Group);
             Enter(worker);
             try
             {
@@ -98,7 +103,7 @@ internal sealed class Pool : IDisposable
         lock (_gate)
         {
             var surplus = _places - places;
-            _places = surplus > 0 ? _places - _queue.Dismiss(surplus) : places;
+            _places = surplus > 0 ? _places - _queue.Dismiss(surplus, Share.Group) : places;
         }
 
         Fill();
@@ -147,6 +152,10 @@ internal sealed class Pool : IDisposable
     /// <summary>Raises in the thread that is still in the call of that number; false when it has ended. Called attached.</summary>
     public bool Interrupt(long number, PyRef exceptionType) =>
         Workers.FirstOrDefault(worker => worker.GivenUp?.Number == number)?.GivenUp is { } late && late.Call.Interrupt(exceptionType);
+
+    /// <summary>The frame of the thread that is still in the call of that number; null when it has ended. Called attached.</summary>
+    public PyNew Frame(long number) =>
+        Workers.FirstOrDefault(worker => worker.GivenUp?.Number == number)?.GivenUp is { } late ? late.Call.Frame() : default;
 
     /// <summary>What the pool is doing now.</summary>
     public PoolFigures Read()
@@ -214,3 +223,10 @@ internal sealed class Pool : IDisposable
             _app.Dispose();
     }
 }
+
+/// <summary>What belongs to one pool where several interpreters serve.</summary>
+/// <param name="Group">The seats of its threads; null: the queue's own.</param>
+/// <param name="Threads">Threads at the start.</param>
+/// <param name="MostThreads">Up to how many it may grow.</param>
+/// <param name="Wake">Lets the thread look that carries out its orders.</param>
+internal sealed record PoolShare(SeatGroup? Group, int Threads, int MostThreads, Action Wake);

@@ -17,4 +17,10 @@ namespace Waitress.Workers;
 /// <param name="TimedOut">Requests that were over request_timeout (504, or cut off).</param>
 /// <param name="Refused">Requests refused with 503: over queue_timeout or beyond backlog_limit. Of the whole server, not of one pool.</param>
 internal readonly record struct PoolFigures(
-    int Threads, int Busy, long EveryBusySince, int Stuck, long Completed, long BusyTime, long QueueWait, long TimedOut, long Refused);
+    int Threads, int Busy, long EveryBusySince, int Stuck, long Completed, long BusyTime, long QueueWait, long TimedOut, long Refused)
+{
+    /// <summary>The numbers and sums of both; not the two that do not add up.</summary>
+    public PoolFigures Plus(PoolFigures other) => new(
+        Threads + other.Threads, Busy + other.Busy, 0, Stuck + other.Stuck, Completed + other.Completed, BusyTime + other.BusyTime,
+        QueueWait + other.QueueWait, TimedOut + other.TimedOut, 0);
+}

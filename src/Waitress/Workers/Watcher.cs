@@ -6,22 +6,19 @@ using Waitress.Telemetry;
 namespace Waitress.Workers;
 
 /// <summary>
-/// Looks after the workers while they have work: asks the <see cref="Pacer"/> how many should run, sends answers that a worker
-/// holds back for too long, keeps the limits of time (<see cref="RequestTimeouts"/>, <see cref="QueueLimits"/>) and tells of a long queue. A thread of
+/// Looks after the workers while they have work: looks at each pool (<see cref="PoolWatch"/>), keeps the
+/// limits of the queue (<see cref="QueueLimits"/>) and tells of a long one. A thread of
 /// its own, never attached; it rests while all is quiet, but not longer than until the next limit.
 /// </summary>
-internal sealed class Watcher(RequestQueue<Exchange> queue, Pool pool, QueueLimits limits, Settings settings, bool parallel, Mailbox log, TimeProvider time) : IDisposable
+internal sealed class Watcher(RequestQueue<Exchange> queue, Pool? pool, QueueLimits limits, Settings settings, bool parallel, Mailbox log, TimeProvider time) : IDisposable
 {
     private static readonly TimeSpan FirstLooks = TimeSpan.FromMilliseconds(1), LaterLooks = TimeSpan.FromMilliseconds(4);
 
     // A burst is looked at closely for some milliseconds; a steady load costs 250 looks a second, about 0.2 % of a core.
     private const int CloseLooks = 8, LooksUntilRest = 25;
 
-    private static readonly TimeSpan ShrinkLooks = TimeSpan.FromSeconds(1);
-
-    private readonly Pacer _pacer = new(settings.Concurrency, parallel, settings.MostConcurrency);
-    private readonly Growth _growth = new(pool, settings.Concurrency, settings.MostConcurrency, time);
-    private readonly RequestTimeouts _timeouts = new(pool, TimeSpan.FromSeconds(settings.RequestTimeout), settings.Supervised, log, time);
+    private readonly Lock _gate = new();
+    private volatile PoolWatch[] _pools = pool is null ? [] : [new PoolWatch(queue, pool, settings, parallel, log, time)]; // Replaced, never changed.
     private readonly AutoResetEvent _work = new(false);
     private Thread? _thread;
     private volatile bool _resting, _ended;
@@ -30,9 +27,27 @@ internal sealed class Watcher(RequestQueue<Exchange> queue, Pool pool, QueueLimi
 
     public void Start()
     {
-        queue.Retarget(_pacer.Initial);
+        foreach (var watch in _pools)
+            watch.Start();
         _thread = new Thread(Run, 256 * 1024) { IsBackground = true, Name = "waitress-watcher" };
         _thread.Start();
+    }
+
+    /// <summary>Looks after a further pool from here on.</summary>
+    public void Add(Pool added)
+    {
+        var watch = new PoolWatch(queue, added, settings, parallel, log, time);
+        watch.Start();
+        lock (_gate)
+            _pools = [.. _pools, watch];
+        _work.Set();
+    }
+
+    /// <summary>The pool's last thread has left.</summary>
+    public void Remove(Pool removed)
+    {
+        lock (_gate)
+            _pools = [.. _pools.Where(watch => watch.Pool != removed)];
     }
 
     /// <summary>To be called when a request is queued: cheap while the watcher is awake.</summary>
@@ -74,16 +89,22 @@ internal sealed class Watcher(RequestQueue<Exchange> queue, Pool pool, QueueLimi
     private void Rest()
     {
         _resting = true;
-        var state = queue.Read();
-        if (state.Waiting == 0 && pool.Workers.All(worker => worker.Outbox.IsEmpty) && !_ended)
-            _work.WaitOne(RestTime(state));
+        if (queue.ReadAll().Waiting == 0 && !_pools.Any(watch => watch.HoldsAnswers) && !_ended)
+            _work.WaitOne(RestTime());
         _resting = false;
     }
 
-    private TimeSpan RestTime(in QueueState state)
+    private TimeSpan RestTime()
     {
-        var rest = _timeouts.Rest(state.Active > 0);
-        return _growth.IsGrown && (rest == Timeout.InfiniteTimeSpan || rest > ShrinkLooks) ? ShrinkLooks : rest;
+        var least = Timeout.InfiniteTimeSpan;
+        foreach (var watch in _pools)
+        {
+            var rest = watch.Rest();
+            if (least == Timeout.InfiniteTimeSpan || (rest != Timeout.InfiniteTimeSpan && rest < least))
+                least = rest;
+        }
+
+        return least;
     }
 
     // A fault here must not end the process, nor the watching.
@@ -102,34 +123,12 @@ internal sealed class Watcher(RequestQueue<Exchange> queue, Pool pool, QueueLimi
 
     private bool Look()
     {
-        foreach (var worker in pool.Workers)
-            worker.Outbox.Rescue();
-        _timeouts.Look();
+        foreach (var watch in _pools)
+            watch.Look();
         var told = limits.Look();
-        var state = queue.Read();
-        var target = _growth.Look(state, _pacer.Look(state, NeedsProbe(state) ? AllAsleep() : null));
-        if (target != state.Target)
-            queue.Retarget(target);
-        pool.Fill();
+        var state = queue.ReadAll();
         WarnOfDepth(state);
         return state.Waiting > 0 || told;
-    }
-
-    private static bool NeedsProbe(in QueueState state) => state.Waiting > 0 || state.Target > 1;
-
-    private bool? AllAsleep()
-    {
-        bool? all = null;
-        foreach (var worker in pool.Workers)
-        {
-            if (!worker.Active || worker.Probe?.IsAsleep() is not { } asleep)
-                continue;
-            if (!asleep)
-                return false;
-            all = true;
-        }
-
-        return all;
     }
 
     // Waitress warns for each request that finds no idle thread; once a second with the largest number says as much. A thread that

@@ -19,7 +19,8 @@ namespace Waitress.Workers;
 /// <param name="limits">Who judges how long requests have waited.</param>
 /// <param name="limit">The time limit of this thread's calls, if there is one.</param>
 /// <param name="time">What measures.</param>
-internal sealed class Worker(RequestQueue<Exchange> queue, Func<AppCall, bool> serve, QueueLimits limits, CallLimit? limit, TimeProvider time) : IDisposable
+/// <param name="group">The seats of the thread's interpreter, where there are several.</param>
+internal sealed class Worker(RequestQueue<Exchange> queue, Func<AppCall, bool> serve, QueueLimits limits, CallLimit? limit, TimeProvider time, SeatGroup? group = null) : IDisposable
 {
     /// <summary>
     /// How long answers may be held back for others of the same batch: a tenth of a millisecond is below what a client can tell
@@ -35,7 +36,7 @@ internal sealed class Worker(RequestQueue<Exchange> queue, Func<AppCall, bool> s
 
     public Outbox Outbox => _outbox;
 
-    public Seat Seat { get; } = new();
+    public Seat Seat { get; } = new(group);
 
     /// <summary>Tells the OS's view of this thread; set by the thread itself.</summary>
     public ThreadProbe? Probe { get; private set; }

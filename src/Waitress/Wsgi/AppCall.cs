@@ -7,7 +7,8 @@ namespace Waitress.Wsgi;
 /// <param name="Time">How long the app may take.</param>
 /// <param name="Clock">What measures it.</param>
 /// <param name="Thread">The thread's ident in Python.</param>
-internal sealed record CallLimit(TimeSpan Time, TimeProvider Clock, long Thread)
+/// <param name="State">Its PyThreadState.</param>
+internal sealed record CallLimit(TimeSpan Time, TimeProvider Clock, long Thread, nint State = 0)
 {
     /// <summary>Guards every <see cref="AppCall"/> of the thread; held for some nanoseconds, never while waiting or calling.</summary>
     public Lock Gate { get; } = new();
@@ -28,6 +29,7 @@ internal sealed class AppCall(Exchange exchange, CallLimit? limit, long start)
     private int _inside = 1; // The worker's own scope, until LetAppRun.
     private bool _over, _ended, _told;
     private volatile bool _raising;
+    private int _turn;
 
     public Exchange Exchange => exchange;
 
@@ -66,6 +68,14 @@ internal sealed class AppCall(Exchange exchange, CallLimit? limit, long start)
         }
     }
 
+    /// <summary>
+    /// One thread at a time changes the response, whatever threads the app has and whether or not a GIL keeps them apart. False: another one does
+    /// so now, which is a mistake of the app. Not a lock: an attached thread must not wait for one that a free-threaded Python may have stopped.
+    /// </summary>
+    public bool TryTakeTurn() => Interlocked.Exchange(ref _turn, 1) == 0;
+
+    public void EndTurn() => Volatile.Write(ref _turn, 0);
+
     /// <summary>The client is about to be waited for, inside a scope.</summary>
     public long BeginWait() => limit?.Clock.GetTimestamp() ?? 0;
 
@@ -91,6 +101,14 @@ internal sealed class AppCall(Exchange exchange, CallLimit? limit, long start)
             Volatile.Write(ref _over, true);
             return true;
         }
+    }
+
+    /// <summary>The Python frame in which the thread is, if it is still in this call; called attached, in the thread's interpreter.</summary>
+    public PyNew Frame()
+    {
+        // Under the lock the call can't end, so the thread is there. No code of Python's runs in here, and the GIL is not given up.
+        lock (limit!.Gate)
+            return _ended || limit.State == 0 ? default : PythonThread.FrameOf(limit.State);
     }
 
     /// <summary>Has the exception raised in the thread, if it is still in this call, which is over. Called attached, in the thread's interpreter.</summary>

@@ -37,13 +37,31 @@ internal sealed class BodyPort(AppCall call, Mailbox log)
         using var scope = call.Enter();
         if (!scope.Entered)
             return Outcome.Ended;
+        if (!call.TryTakeTurn())
+        {
+            PythonError.Raise(PythonError.Fault.Assertion, "the body was written while another thread makes the response");
+            return Outcome.Failed;
+        }
+
+        try
+        {
+            return Send(buffer.Bytes);
+        }
+        finally
+        {
+            call.EndTurn();
+        }
+    }
+
+    private Outcome Send(ReadOnlySpan<byte> block)
+    {
         if (!_exchange.Response.Started)
         {
             PythonError.Raise(PythonError.Fault.Assertion, "start_response was not called before the body");
             return Outcome.Failed;
         }
 
-        var bytes = Fit(buffer.Bytes);
+        var bytes = Fit(block);
         if (bytes.IsEmpty)
             return Outcome.Sent;
         using (PythonThread.Detach())

@@ -39,7 +39,7 @@ internal sealed class Environ : IDisposable
         Require(PyDicts.Set(dict, "wsgi.version", PySequences.Pair(PyNumbers.From(1), PyNumbers.From(0))));
         Require(PyDicts.Set(dict, "wsgi.url_scheme", Text(settings.UrlScheme)));
         Require(PyDicts.Set(dict, "wsgi.multithread", PyNumbers.From(true)));
-        Require(PyDicts.Set(dict, "wsgi.multiprocess", PyNumbers.From(false)));
+        Require(PyDicts.Set(dict, "wsgi.multiprocess", PyNumbers.From(settings.Interpreters > 1)));
         Require(PyDicts.Set(dict, "wsgi.run_once", PyNumbers.From(false)));
         Require(PyDicts.Set(dict, "wsgi.input_terminated", PyNumbers.From(true)));
         Require(PyDicts.Set(dict, "wsgi.file_wrapper", python.FileWrapper.Ref.New()));

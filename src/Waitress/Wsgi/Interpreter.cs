@@ -3,10 +3,10 @@ using Waitress.CPython;
 namespace Waitress.Wsgi;
 
 /// <summary>
-/// What the engine needs of one Python interpreter: the type of our callables and the functions of waitress._wsgi. Hangs on the
-/// module object of that interpreter and lives as long as it, so that several interpreters in one process stay possible.
+/// What the engine needs of one Python interpreter: the type of our callables. Of the first interpreter it hangs on the
+/// module object and lives as long as it; of a worker of class interpreter it is disposed, attached, before that interpreter ends.
 /// </summary>
-internal sealed class Interpreter
+internal sealed class Interpreter : IDisposable
 {
     private Interpreter(PyPin callableType) => CallableType = callableType;
 
@@ -22,6 +22,9 @@ internal sealed class Interpreter
         using var type = PyCallable.CreateType().OrThrow();
         return new Interpreter(type.Pin()) { IsParallel = !IsGilEnabled() };
     }
+
+    /// <summary>Callables that still exist keep the type; only our own count goes.</summary>
+    public void Dispose() => CallableType.Dispose();
 
     private static bool IsGilEnabled()
     {

@@ -14,6 +14,20 @@ internal sealed class StartResponse(AppCall call, PythonSide python, WriteCallab
         using var scope = call.Enter();
         if (!scope.Entered)
             return call.RaiseEnded(python.RequestTimeout.Ref, "start_response");
+        if (!call.TryTakeTurn())
+            return Raise(Fault.Assertion, "start_response was called while another thread makes the response");
+        try
+        {
+            return Begin(arguments);
+        }
+        finally
+        {
+            call.EndTurn();
+        }
+    }
+
+    private PyNew Begin(PyArguments arguments)
+    {
         var status = arguments.Find(0, "status"u8);
         var headers = arguments.Find(1, "headers"u8);
         var problem = arguments.Find(2, "exc_info"u8);

@@ -106,6 +106,9 @@ internal sealed partial class WsgiApp : IDisposable
                 if (port.TryGather(only))
                     return EndBody(call);
             }
+
+            if (only.IsNull)
+                PythonError.Clear(); // Another thread has emptied the list meanwhile.
         }
 
         BodyPort.Outcome sent;

@@ -1,0 +1,168 @@
+"""The workers of class interpreter, seen from the main interpreter: made, replaced one by one, told to leave, waited for.
+
+Each is a Python thread of the main interpreter that is inside the engine all its life, where it runs another interpreter
+(waitress._interpreter). start() and end() belong to the thread that runs the server, replace() to any thread.
+"""
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from waitress._pool import sized_stacks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from waitress._native import Configured, Engine, InterpreterWorker
+
+logger = logging.getLogger("waitress")
+
+# Py_NewInterpreterFromConfig and the per-interpreter GIL came with it (PEP 684).
+FIRST_VERSION = (3, 12)
+
+
+def load_app(configured: Configured, name: str, call: bool) -> Any:
+    """The app; of worker class interpreter its name, since only the interpreters import it. AppError when there can't be one."""
+    from waitress import _app
+
+    if configured["values"].get("worker_class") != "interpreter":
+        return _app.load(name, call)
+    if sys.implementation.name != "cpython" or sys.version_info < FIRST_VERSION:
+        version = ".".join(map(str, sys.version_info[:3]))
+        raise _app.AppError(
+            f"worker_class interpreter needs CPython {'.'.join(map(str, FIRST_VERSION))} or newer, and this is "
+            f"{sys.implementation.name} {version}: use worker_class process"
+        )
+    if configured["values"].get("reload"):
+        raise _app.AppError("reload does not see what worker_class interpreter imports: use another class while you develop")
+    return AppName(name, call)
+
+
+def end_process(configured: Configured, code: int) -> int:
+    """Of worker class interpreter: end the program as Python would, but for taking the main interpreter down. Else: the code.
+
+    That is not safe after others have lived in the process (3.12.1 crashes by itself when one had imported ssl), nor while threads of the app run in one.
+    """
+    if configured["values"].get("worker_class") != "interpreter":
+        return code
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+    os._exit(code)
+
+
+class AppName(NamedTuple):
+    """The app as module:object, in the place of an app object; with ``call`` it is a factory."""
+
+    spec: str
+    call: bool = False
+
+
+class Interpreters:
+    """The interpreters of one server. The app is named, since no object can pass from one interpreter to another."""
+
+    def __init__(self, engine: Engine, app: AppName) -> None:
+        self._engine, self._app = engine, app
+        self._lock = threading.Lock()
+        self._workers: list[tuple[InterpreterWorker, threading.Thread]] = []
+        self._former: list[tuple[InterpreterWorker, threading.Thread]] = []
+        self._made = 0
+
+    def describe(self) -> str:
+        """For the line that is logged at the start."""
+        count, threads = self._engine.interpreters, self._engine.threads
+        return f"{count} interpreter{'s' * (count != 1)} with {threads} thread{'s' * (threads != 1)} each"
+
+    @property
+    def names(self) -> list[str]:
+        """Of those that serve."""
+        with self._lock:
+            return [worker.name for worker, _ in self._workers]
+
+    def start(self, wait: Callable[[], None]) -> None:
+        """Make them all and load the app in each; the first alone, so that an app that can't be loaded says so once.
+
+        ``wait`` waits for the engine's wake-up byte. Raises AppError when the app can't be loaded.
+        """
+        from waitress._app import AppError
+
+        for count in (1, self._engine.interpreters - 1):
+            made = [self._make() for _ in range(count)]
+            for worker, _ in made:
+                while worker.state()[0] == "starting":
+                    wait()
+            with self._lock:
+                self._workers += made
+            for worker, _ in made:
+                state, problem = worker.state()
+                if state != "serving":
+                    raise AppError(problem or f"{worker.name} has ended by itself")
+
+    def replace(self, name: str) -> str:
+        """Have a new interpreter serve in place of the one of that name, which finishes its requests and ends; others serve meanwhile.
+
+        Returns the new one's name when the old one is gone. Raises AppError when the app can't be loaded anew: then the old one stays.
+        """
+        from waitress._app import AppError
+
+        fresh = self._make()
+        fresh[0].wait()
+        state, problem = fresh[0].state()
+        if state != "serving":
+            fresh[1].join()
+            raise AppError(problem)
+        with self._lock:
+            old = next((each for each in self._workers if each[0].name == name), None)
+            if old is not None:
+                self._workers.remove(old)
+                self._former.append(old)
+            self._workers.append(fresh)
+        if old is None:
+            raise KeyError(name)
+        old[0].leave()
+        old[1].join()
+        self._note_end(old[0])
+        with self._lock:
+            self._former.remove(old)
+        return fresh[0].name
+
+    def stacks(self) -> list[dict[str, Any]]:
+        """The stacks of every interpreter's threads, innermost call first."""
+        with self._lock:
+            workers = [worker for worker, _ in self._workers + self._former]
+        return [{"thread": worker.name, "ident": 0, "stack": worker.stacks() or "  no answer within two seconds\n"} for worker in workers]
+
+    def end(self, seconds: float) -> list[str]:
+        """Tell all to leave and wait for them; the names of those whose threads are stuck."""
+        deadline = time.monotonic() + seconds
+        with self._lock:
+            workers = self._workers + self._former
+        for worker, _ in workers:
+            worker.leave()
+        for worker, thread in workers:
+            thread.join(max(0.0, deadline - time.monotonic()))
+            if not thread.is_alive():
+                self._note_end(worker)
+        return [worker.name for worker, thread in workers if thread.is_alive() or worker.state()[0] == "left"]
+
+    def _make(self) -> tuple[InterpreterWorker, threading.Thread]:
+        with self._lock:
+            name = f"waitress-interpreter-{self._made}"
+            self._made += 1
+        worker = self._engine.interpreter(name, self._app.spec, self._app.call, list(sys.path), list(sys.argv))
+        thread = threading.Thread(target=worker.run, name=name, daemon=True)
+        with sized_stacks():  # the app is imported on it
+            thread.start()
+        return worker, thread
+
+    def _note_end(self, worker: InterpreterWorker) -> None:
+        if worker.state()[0] == "left":
+            logger.warning("%s: threads of the app still run, so its interpreter stays in memory until the process ends", worker.name)
