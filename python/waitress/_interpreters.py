@@ -88,23 +88,22 @@ class Interpreters:
             return [worker.name for worker, _ in self._workers]
 
     def start(self, wait: Callable[[], None]) -> None:
-        """Make them all and load the app in each; the first alone, so that an app that can't be loaded says so once.
+        """Make them and load the app in each, one after the other: so an app that can't be loaded says so once, and no two interpreters import the
+        same extension module at the same moment, for which CPython is not ready everywhere.
 
         ``wait`` waits for the engine's wake-up byte. Raises AppError when the app can't be loaded.
         """
         from waitress._app import AppError
 
-        for count in (1, self._engine.interpreters - 1):
-            made = [self._make() for _ in range(count)]
-            for worker, _ in made:
-                while worker.state()[0] == "starting":
-                    wait()
+        for _ in range(self._engine.interpreters):
+            made = self._make()
+            while made[0].state()[0] == "starting":
+                wait()
             with self._lock:
-                self._workers += made
-            for worker, _ in made:
-                state, problem = worker.state()
-                if state != "serving":
-                    raise AppError(problem or f"{worker.name} has ended by itself")
+                self._workers.append(made)
+            state, problem = made[0].state()
+            if state != "serving":
+                raise AppError(problem or f"{made[0].name} has ended by itself")
 
     def replace(self, name: str) -> str:
         """Have a new interpreter serve in place of the one of that name, which finishes its requests and ends; others serve meanwhile.

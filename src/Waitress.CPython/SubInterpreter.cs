@@ -15,6 +15,10 @@ internal static unsafe class SubInterpreter
     // PyInterpreterConfig_OWN_GIL of pylifecycle.h.
     private const int OwnGil = 2;
 
+    // CPython up to 3.13 makes and ends interpreters one at a time only: the static types of extension modules (datetime, decimal) have counters
+    // and lists that all interpreters share, and two ends at once free them twice. Waited for detached from the main interpreter.
+    private static readonly Lock OneAtATime = new();
+
     /// <summary>How a run ended.</summary>
     public enum Outcome
     {
@@ -44,7 +48,6 @@ internal static unsafe class SubInterpreter
     /// <exception cref="RaiseException">CPython could not make one (memory).</exception>
     public static Outcome Run(Action body)
     {
-        var caller = Api.PyThreadState_Get();
         var config = new Config
         {
             // A child of fork() would have only this interpreter's thread and the engine's state of all; exec() would end the others' work.
@@ -58,14 +61,15 @@ internal static unsafe class SubInterpreter
             CheckExtensions = 1,
             Gil = OwnGil,
         };
-        nint state;
-        var status = Api.Py_NewInterpreterFromConfig(&state, &config);
+        nint state, caller;
+        var status = Make(&config, &state, &caller);
         if (status.Kind != 0)
             throw new RaiseException(PythonError.Fault.Runtime, $"Python could not make an interpreter: {Marshal.PtrToStringUTF8(status.Message)}");
         body();
         if (IsAlone)
         {
-            Api.Py_EndInterpreter(state);
+            lock (OneAtATime)
+                Api.Py_EndInterpreter(state);
             Api.PyEval_RestoreThread(caller);
             return Outcome.Ended;
         }
@@ -73,6 +77,16 @@ internal static unsafe class SubInterpreter
         Api.PyEval_SaveThread();
         Api.PyEval_RestoreThread(caller);
         return Outcome.Left;
+    }
+
+    private static Status Make(Config* config, nint* state, nint* caller)
+    {
+        *caller = Api.PyEval_SaveThread();
+        lock (OneAtATime)
+        {
+            Api.PyEval_RestoreThread(*caller);
+            return Api.Py_NewInterpreterFromConfig(state, config);
+        }
     }
 
     /// <summary>

@@ -43,7 +43,7 @@ internal sealed class Server : IDisposable
     private Server(Settings settings, IReadOnlyList<ListenSocket> sockets, Handoff? handoff, Interpreter interpreter, PyRef app, Mailbox log)
     {
         (_settings, _sockets, _log) = (settings, sockets, log);
-        _inFlight = new InFlight(handoff?.MaxRequests ?? 0, () => Orders.Recycle("max_requests"));
+        _inFlight = new InFlight(handoff?.MaxRequests ?? 0, () => Orders!.Recycle("max_requests"));
 
         // A hand-off without a board is sockets alone: opened as root by a program that has no supervisor.
         _slot = handoff is null or { Board: < 0 } ? null : WorkerSlot.Open(handoff, TimeProvider.System, WriteFigures);

@@ -52,4 +52,3 @@ print("made", len({name for pair in names for name in pair}), "at once", {len(pa
 server.close()
 thread.join()
 print("ended", not thread.is_alive())
-waitress._interpreters.end_process(0)
