@@ -93,6 +93,10 @@ class Interpreters:
 
         ``wait`` waits for the engine's wake-up byte. Raises AppError when the app can't be loaded.
         """
+        # CPython 3.13.0 frees the shared types of _datetime with the first interpreter that ends, unless the main one has imported it before
+        # them: two `_interpreters.create("isolated")` that import datetime, then two destroy(), and the process aborts.
+        import datetime  # noqa: F401
+
         from waitress._app import AppError
 
         for _ in range(self._engine.interpreters):

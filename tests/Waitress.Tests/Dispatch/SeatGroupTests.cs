@@ -109,7 +109,8 @@ public sealed class SeatGroupTests
                 while (busy.Add($"{i}") != Admission.Queued)
                     Thread.Yield();
             }
-        }) { IsBackground = true };
+        })
+        { IsBackground = true };
         producer.Start();
         var (group, threads) = Serve(busy, taken, left);
         while (!left.IsSet && producer.IsAlive)
@@ -144,7 +145,8 @@ public sealed class SeatGroupTests
             }
 
             queue.Leave(seat);
-        }) { IsBackground = true }).ToList();
+        })
+        { IsBackground = true }).ToList();
         threads.ForEach(thread => thread.Start());
         return (group, threads);
     }
