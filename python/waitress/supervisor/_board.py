@@ -33,7 +33,7 @@ FIELDS = (
     "timeouts",
     "wants",  # 1: waits to be allowed to accept
     "refusals",
-    "main_turn",
+    "unused",
 )  # fmt: skip
 
 

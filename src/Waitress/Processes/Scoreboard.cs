@@ -11,12 +11,12 @@ namespace Waitress.Processes;
 
 /// <summary>
 /// The numbers of a slot, at their places. Times are nanoseconds of CLOCK_MONOTONIC. Each has one writer: the supervisor (Pid; State's
-/// Empty and Starting), Python (Turn), else the worker's engine.
+/// Empty and Starting), else the worker's engine.
 /// </summary>
 internal enum Field
 {
     Pid, State, Heartbeat, Connections, Accepted, Completed, InFlight, Queued, OldestSince, Threads, InApp, AllBusySince, Stuck, AppTime,
-    QueueTime, Timeouts, WantsToAccept, Refused, Turn,
+    QueueTime, Timeouts, WantsToAccept, Refused, Unused,
 
     /// <summary>Accepted connections for the comparison of equals (<see cref="Balance"/>); Accepted is not fit for it, as workers start at different times.</summary>
     Turns,
