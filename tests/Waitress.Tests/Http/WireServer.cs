@@ -27,6 +27,7 @@ internal sealed class WireServer
     private readonly WorkerSlot? _slot;
     private int _accepted;
     private volatile bool _retiring;
+    private volatile bool _draining;
 
     private WireServer(Settings settings, IReadOnlyList<ListenSocket> sockets, TimeProvider clock, Action<bool>? crowded, WorkerSlot? slot)
     {
@@ -95,6 +96,7 @@ internal sealed class WireServer
 
     private Task StopAsync(CancellationToken patience)
     {
+        _draining = true;
         _slot?.BeginDrain();
         return _server.StopAsync(patience);
     }
@@ -147,8 +149,8 @@ internal sealed class WireServer
         }
 
         Served.Add(request.Headers.ToDictionary(h => h.Key, h => h.Value.ToString(), StringComparer.OrdinalIgnoreCase));
-        if (_retiring)
-            response.Headers.Connection = "close"; // As ResponseWriter has it while the server drains.
+        if (_draining)
+            response.Headers.Connection = "close"; // As ResponseWriter has it from the moment of the stop on.
         if (BeforeAnswer is { } wait)
             await wait();
         var answer = Encoding.Latin1.GetBytes($"{request.Method} {request.RawTarget} {Encoding.Latin1.GetString(received.ToArray())}");
