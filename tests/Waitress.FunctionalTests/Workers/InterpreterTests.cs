@@ -31,7 +31,8 @@ public sealed class InterpreterTests
         var ended = await PythonProcess.RunAsync([Path.Combine("embedding", "interpreters_replaced.py"), "6"], python);
         Assert.True(ended.Code == 0, $"Exit code {ended.Code}:\n{ended.ErrorText}");
         Assert.Equal(["errors []", "all served True", "made 8 at once {2}", "ended True"], ended.Output);
-        Assert.Empty(ended.Errors);
+        // Requests may wait while an interpreter is being made; that they are told of is right.
+        Assert.DoesNotContain(ended.Errors, line => !line.StartsWith("Task queue depth is ", StringComparison.Ordinal));
     }
 
     [Theory]
