@@ -19,7 +19,7 @@ namespace Waitress;
 /// free → Kestrel sends at the client's pace.
 /// Made and closed attached, by the thread that runs the server; started and stopped from any thread. Nothing here waits attached.
 /// </summary>
-internal sealed class Server : IDisposable
+internal sealed partial class Server : IDisposable
 {
     private readonly Settings _settings;
     private readonly Mailbox _log;
@@ -32,7 +32,6 @@ internal sealed class Server : IDisposable
     private readonly QueueLimits _limits;
     private readonly Pool? _pool;
     private volatile Pool[] _pools = []; // Replaced, never changed.
-    private PoolFigures _formerPools; // The sums of those that were removed.
     private readonly Watcher _watcher;
     private readonly KestrelServer _kestrel;
     private readonly CancellationTokenSource _atOnce = new();
@@ -241,39 +240,6 @@ internal sealed class Server : IDisposable
         lock (_gate)
             Ended = true;
         _log.Wake();
-    }
-
-    private PoolFigures ReadPools()
-    {
-        PoolFigures sum;
-        Pool[] pools;
-        lock (_gate)
-            (pools, sum) = (_pools, _formerPools);
-        var now = Array.ConvertAll(pools, pool => pool.Read());
-        foreach (var each in now)
-            sum = sum.Plus(each);
-
-        // All threads of the process are busy when those of each pool are, since the youngest of their requests began.
-        var everyBusy = now.Length > 0 && Array.TrueForAll(now, each => each.EveryBusySince > 0) ? now.Max(each => each.EveryBusySince) : 0;
-        return sum with { EveryBusySince = everyBusy, Refused = _limits.Refused };
-    }
-
-    private void WriteFigures(Scoreboard board, int slot)
-    {
-        var queue = _queue.ReadAll();
-        board[slot, Field.Completed] = _inFlight.Completed;
-        board[slot, Field.InFlight] = _inFlight.Count;
-        board[slot, Field.Queued] = queue.Waiting;
-        board[slot, Field.OldestSince] = queue.Waiting == 0 ? 0 : Monotonic.Now(TimeProvider.System) - (queue.Oldest.Ticks * TimeSpan.NanosecondsPerTick);
-        var pool = ReadPools();
-        board[slot, Field.Threads] = pool.Threads;
-        board[slot, Field.InApp] = pool.Busy;
-        board[slot, Field.AllBusySince] = pool.EveryBusySince;
-        board[slot, Field.Stuck] = pool.Stuck;
-        board[slot, Field.AppTime] = pool.BusyTime;
-        board[slot, Field.QueueTime] = pool.QueueWait;
-        board[slot, Field.Timeouts] = pool.TimedOut;
-        board[slot, Field.Refused] = pool.Refused;
     }
 
     // What Kestrel says of an exception has been said by the application already, in better words.

@@ -9,8 +9,12 @@ internal enum SettingGroup
     Program,
     App,
     Proxies,
+    Tls,
+    Clients,
     Limits,
     Logging,
+    AccessLog,
+    Admin,
     NoEffect,
 }
 

@@ -5,7 +5,7 @@ namespace Waitress.Configuration;
 /// rows of <c>SettingsTable</c>, which hold the meaning, unit, default and origin of each; a name here is the option's
 /// name in Pascal case.
 /// </summary>
-internal sealed record Settings
+internal sealed partial record Settings
 {
     /// <summary>The names of the worker classes.</summary>
     public const string Thread = "thread", Process = "process", Interpreter = "interpreter";

@@ -83,6 +83,10 @@ internal static partial class SettingsTable
         .. WorkerRows,
         .. SupervisionRows,
         .. ProgramRows,
+        .. TlsRows,
+        .. ClientRows,
+        .. LoggingRows,
+        .. AdminRows,
 
         new("url_scheme", App, Text, "http")
         {

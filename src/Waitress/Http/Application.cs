@@ -16,9 +16,10 @@ namespace Waitress.Http;
 /// Stages 2 to 7 of a request, in their order: what Kestrel hands us, one call per request.
 ///
 /// Receives parsed requests on the I/O thread of their connection, and promises that each gets one answer. Holds no thread
-/// while it waits. From the moment the Python thread completes the exchange, the rest runs on that thread, detached.
+/// while it waits. Each request that has ended is shown to `observed` once, on the thread that ended it. From the moment the Python thread completes the exchange, the rest runs on that thread, detached.
 /// </summary>
-internal sealed class Application(Settings settings, RequestQueue<Exchange> queue, QueueLimits limits, Watcher watcher, InFlight inFlight, IdleSweep sweep, Mailbox log) : IHttpApplication<Exchange>
+internal sealed class Application(Settings settings, RequestQueue<Exchange> queue, QueueLimits limits, Watcher watcher, InFlight inFlight, IdleSweep sweep, Mailbox log,
+    Action<Exchange>? observed = null) : IHttpApplication<Exchange>
 {
     private readonly RequestGuard _guard = new(settings);
     private readonly ProxyHeaders _proxies = new(settings);
@@ -79,6 +80,8 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
                 break;
         }
 
+        // While the exchange still has all of its request; what is done here delays the connection's next request.
+        observed?.Invoke(context);
         context.End();
         inFlight.Leave();
     }

@@ -22,7 +22,7 @@ internal sealed class Exchange : IValueTaskSource
     private readonly WireGuard _wire;
     private readonly InFlight _inFlight;
     private ManualResetValueTaskSourceCore<bool> _served;
-    private long _queuedAt;
+    private RequestTimes _times;
 
     public Exchange(IFeatureCollection features, Settings settings, IdleSweep sweep, InFlight inFlight)
     {
@@ -87,7 +87,10 @@ internal sealed class Exchange : IValueTaskSource
     public bool ClientLeft => _wire.Client.Ended;
 
     /// <summary>Whether the client left while the request waited for a worker, so that the app need not be asked.</summary>
-    public bool ClientGaveUp => _wire.Client.GaveUp(_queuedAt);
+    public bool ClientGaveUp => _wire.Client.GaveUp(Times.Queued);
+
+    /// <summary>When the request came how far; whole once it has ended.</summary>
+    public RequestTimes Times => _times;
 
     public bool IsHead => HttpMethods.IsHead(Request.Method);
 
@@ -101,6 +104,7 @@ internal sealed class Exchange : IValueTaskSource
     public void Begin()
     {
         Number++;
+        _times = new RequestTimes { Began = TimeProvider.System.GetTimestamp() };
         InputRefusal = null;
         _wire.ExchangeStarted();
         _served.Reset();
@@ -111,7 +115,15 @@ internal sealed class Exchange : IValueTaskSource
     }
 
     /// <summary>The request is complete and waits for a worker from here on.</summary>
-    public void Queued() => _queuedAt = TimeProvider.System.GetTimestamp();
+    public void Queued() => _times.Queued = TimeProvider.System.GetTimestamp();
+
+    /// <summary>A worker has it.</summary>
+    /// <param name="at">When, as a timestamp.</param>
+    /// <param name="gilWait">How long the worker waited for the GIL to take it; 0 when it had it already.</param>
+    public void Taken(long at, long gilWait) => (_times.Taken, _times.GilWait) = (at, gilWait);
+
+    /// <summary>The app and the Python side are done with it.</summary>
+    public void Answered(long at) => _times.Answered = at;
 
     /// <summary>A write has found that nobody reads.</summary>
     public void ClientLost() => _wire.Client.Lost();

@@ -9,6 +9,9 @@ internal sealed partial class ResponseWriter
 {
     private Refusal? _refusal;
 
+    /// <summary>What was answered instead of the app's answer; null: the app's it is.</summary>
+    public Refusal? Refused => _refusal;
+
     /// <summary>
     /// Answers with the refusal instead of what the app began, or breaks the answer off where its head has left. The
     /// connection is closed in both cases: what else comes on it can't be trusted or was made for another answer.

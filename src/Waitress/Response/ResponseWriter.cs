@@ -44,6 +44,9 @@ internal sealed partial class ResponseWriter(Exchange exchange, IFeatureCollecti
     /// <summary>Body bytes that the app has given, after cutting to <see cref="Declared"/>.</summary>
     public long Written { get; private set; }
 
+    /// <summary>Body bytes that were meant for the client: none in an answer to HEAD.</summary>
+    public long BodyLength => Suppressed ? 0 : Written;
+
     /// <summary>Whether the status forbids a body (RFC 9110 section 15: 204, 205, 304).</summary>
     public bool Bodiless { get; private set; }
 

@@ -71,8 +71,9 @@ internal sealed class Worker(RequestQueue<Exchange> queue, Func<AppCall, bool> s
             var stays = true;
             while (stays && queue.Wait(Seat))
             {
+                var woken = time.GetTimestamp();
                 thread.Attach();
-                stays = ServeBatch();
+                stays = ServeBatch(woken);
                 thread.DetachAgain();
                 _outbox.Flush();
             }
@@ -87,13 +88,17 @@ internal sealed class Worker(RequestQueue<Exchange> queue, Func<AppCall, bool> s
     public void Dispose() => Seat.Dispose();
 
     /// <summary>Serves what waits, for a batch's time. Called attached. False: a request was over its time, and the thread has to go.</summary>
-    public bool ServeBatch()
+    /// <param name="woken">When the thread began to wait for the GIL, as a timestamp.</param>
+    public bool ServeBatch(long woken)
     {
         var first = time.GetTimestamp();
+        var gilWait = first - woken;
         var start = first;
         while (queue.TryTake(Seat, out var exchange, out var since))
         {
             Volatile.Write(ref _waited, _waited + Math.Max(start - since, 0));
+            exchange.Taken(start, gilWait);
+            gilWait = 0; // The rest of the batch did not wait for it.
             if (limits.IsLate(since, start))
             {
                 exchange.Response.Refuse(Refusal.WaitedTooLong);
@@ -102,9 +107,13 @@ internal sealed class Worker(RequestQueue<Exchange> queue, Func<AppCall, bool> s
             }
 
             var stays = Serve(exchange, start);
-            if (stays)
-                _outbox.Add(exchange);
             var end = time.GetTimestamp();
+            if (stays)
+            {
+                exchange.Answered(end); // Before it can be sent: then it is another thread's.
+                _outbox.Add(exchange);
+            }
+
             Volatile.Write(ref _busySince, 0);
             Volatile.Write(ref _busy, _busy + end - start);
             Volatile.Write(ref _completed, _completed + 1);

@@ -70,7 +70,7 @@ internal sealed class PoolRig : IAsyncDisposable
             call.LetAppRun();
             return body(call);
         };
-        var stays = worker.ServeBatch();
+        var stays = worker.ServeBatch(woken: 0);
         worker.Outbox.Flush();
         return (client, stays);
     }

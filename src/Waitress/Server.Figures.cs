@@ -1,0 +1,43 @@
+using Waitress.Processes;
+using Waitress.Workers;
+
+namespace Waitress;
+
+/// <summary>What the server tells of itself: sums over its pools, and the worker's slot on the scoreboard.</summary>
+internal sealed partial class Server
+{
+    private PoolFigures _formerPools; // The sums of those that were removed; guarded by the lock.
+
+    private PoolFigures ReadPools()
+    {
+        PoolFigures sum;
+        Pool[] pools;
+        lock (_gate)
+            (pools, sum) = (_pools, _formerPools);
+        var now = Array.ConvertAll(pools, pool => pool.Read());
+        foreach (var each in now)
+            sum = sum.Plus(each);
+
+        // All threads of the process are busy when those of each pool are, since the youngest of their requests began.
+        var everyBusy = now.Length > 0 && Array.TrueForAll(now, each => each.EveryBusySince > 0) ? now.Max(each => each.EveryBusySince) : 0;
+        return sum with { EveryBusySince = everyBusy, Refused = _limits.Refused };
+    }
+
+    private void WriteFigures(Scoreboard board, int slot)
+    {
+        var queue = _queue.ReadAll();
+        board[slot, Field.Completed] = _inFlight.Completed;
+        board[slot, Field.InFlight] = _inFlight.Count;
+        board[slot, Field.Queued] = queue.Waiting;
+        board[slot, Field.OldestSince] = queue.Waiting == 0 ? 0 : Monotonic.Now(TimeProvider.System) - (queue.Oldest.Ticks * TimeSpan.NanosecondsPerTick);
+        var pool = ReadPools();
+        board[slot, Field.Threads] = pool.Threads;
+        board[slot, Field.InApp] = pool.Busy;
+        board[slot, Field.AllBusySince] = pool.EveryBusySince;
+        board[slot, Field.Stuck] = pool.Stuck;
+        board[slot, Field.AppTime] = pool.BusyTime;
+        board[slot, Field.QueueTime] = pool.QueueWait;
+        board[slot, Field.Timeouts] = pool.TimedOut;
+        board[slot, Field.Refused] = pool.Refused;
+    }
+}
