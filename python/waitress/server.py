@@ -17,7 +17,7 @@ import time
 import traceback
 import warnings
 
-from waitress import _interpreters, _signals, _sockets
+from waitress import _interpreters, _logging, _signals, _sockets
 from waitress._interpreters import AppName, Interpreters
 from waitress._pool import Pool
 
@@ -80,7 +80,7 @@ class Server:
             for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
                 os.environ.pop(name, None)
         self._pool = Pool(self._engine, self._told_to_recycle)
-        self._interpreters = Interpreters(self._engine, application) if isinstance(application, AppName) else None
+        self._interpreters = Interpreters(self._engine, application, _logging.stated(configured["values"])) if isinstance(application, AppName) else None
         self._loaded = False
         self._descriptors = [(number, os.fstat(number).st_ino) for number in self._engine.descriptors] if os.name != "nt" else []
         self.effective_listen = [(str(host), str(port)) for host, port in self._engine.listen]
@@ -129,6 +129,17 @@ class Server:
         """Have run() say where it listens, unless ``quiet``, once a signal stops it gracefully: whoever waits for that line may send
         one at once. ``last``: the program ends when the server has ended."""
         self._announces, self._last = not quiet, last
+
+    def reopen(self) -> int:
+        """Open log files anew that logrotate has moved: the access log's, and those of Python's logging, whose number is returned.
+
+        Waits until it is done; for a file that takes no bytes two seconds at most.
+        """
+        from waitress import _reopen
+
+        files = _reopen.reopen()
+        self._engine.reopen()
+        return files
 
     def close(self) -> None:
         """Stop accepting, let the requests in flight finish, then have run() return. Returns at once."""
@@ -315,6 +326,8 @@ def create_server(application: WSGIApplication | str, **kw: Any) -> Server:
         warnings.warn(text, DeprecationWarning if "deprecated" in text else UserWarning, stacklevel=3)
     by_name = configured["values"].get("worker_class") == "interpreter"
     if by_name == isinstance(application, str):
+        if _logging.is_stated(configured["values"]):
+            _logging.set_up(configured["values"])
         return Server(_interpreters.load_app(configured, application, False) if by_name else application, configured)
     for descriptor in kw.get("sockets", ()):
         socket.close(descriptor)
