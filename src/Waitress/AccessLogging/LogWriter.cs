@@ -239,7 +239,7 @@ internal sealed class LogWriter : IDisposable
     {
         var outcome = _truncation.FindMissed(_file.Path, last);
         var after = _recent.Newest;
-        var kept = after.Start != last.Start || after.At != last.At ? _recent.BytesOf(after).ToArray() : [];
+        var kept = after != last ? _recent.BytesOf(after).ToArray() : [];
         _truncation.Begin();
         if (kept.Length > 0)
             _truncation.Note(_file, after.Start, kept);

@@ -54,7 +54,9 @@ internal sealed class Truncation(RecentLines recent)
     /// <summary>The lines among those up to a piece that the copy of the truncated file lacks.</summary>
     public Outcome FindMissed(string path, RecentLines.Piece last)
     {
-        var lost = recent.Pieces.Where(piece => piece.Start <= last.Start).ToArray();
+        // By their order: what was written since has lower places.
+        var lost = recent.Pieces.ToArray();
+        lost = lost[..(Array.IndexOf(lost, last) + 1)];
         foreach (var candidate in Candidates(path))
         {
             try

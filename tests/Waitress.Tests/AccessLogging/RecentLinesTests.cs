@@ -1,0 +1,37 @@
+using FsCheck;
+using FsCheck.Fluent;
+using Waitress.AccessLogging;
+
+namespace Waitress.Tests.AccessLogging;
+
+public class RecentLinesTests
+{
+    /// <summary>Whatever the lengths, what is still there is what was written, and at most the oldest are missing.</summary>
+    [Fact]
+    public void Ring_OfAnyWrites_KeepsTheNewestAsTheyWere() =>
+        Prop.ForAll(Gen.Choose(1, 70).ListOf().ToArbitrary(), lengths =>
+        {
+            var ring = new RecentLines(64);
+            var written = new List<(long Start, byte[] Bytes)>();
+            long end = 0;
+            byte next = 0;
+            foreach (var length in lengths)
+            {
+                var bytes = Enumerable.Range(0, length).Select(_ => next++).ToArray();
+                ring.Add(end, bytes);
+                written.Add((end, bytes));
+                end += length;
+                var kept = ring.Pieces.ToArray();
+                Assert.True(kept.Length <= written.Count);
+                foreach (var (piece, (start, content)) in kept.Zip(written.TakeLast(kept.Length)))
+                {
+                    Assert.Equal(start, piece.Start);
+                    Assert.True(ring.BytesOf(piece).SequenceEqual(content));
+                }
+
+                if (length <= 64)
+                    Assert.Equal(end, ring.Newest.End);
+                Assert.Equal(kept.Length == written.Count ? 0 : kept.Length == 0 ? end : kept[0].Start, ring.ForgottenTo);
+            }
+        }).QuickCheckThrowOnFailure();
+}
