@@ -23,7 +23,7 @@ public class SettingsTableTests
     ];
 
     /// <summary>Read by the Python package, which has no record of them.</summary>
-    private static readonly string[] OfThePackage = ["log_level", "log_format", "log_file", "log_syslog", "log_journal"];
+    internal static readonly string[] OfThePackage = ["log_level", "log_format", "log_file", "log_syslog", "log_journal"];
 
     [Fact]
     public void Rows_ComparedWithWaitress_HoldEveryOptionAndOurOwn()
