@@ -12,9 +12,8 @@ internal sealed class LogWriter : IDisposable
     /// <summary>POSIX promises that so much reaches a pipe in one piece (PIPE_BUF of Linux, the largest; elsewhere 512 are promised).</summary>
     private const int PipePiece = 4096;
 
-    // How often the name is looked at while lines come, and how long after the last one: between logrotate's copy and its truncation lies an
-    // fsync() of the copy, on a slow disk seconds.
-    private static readonly TimeSpan LookPause = TimeSpan.FromMilliseconds(100), LookTime = TimeSpan.FromSeconds(30);
+    // How often the name is looked at while lines come; and after the last one, for as long as lines are kept.
+    private static readonly TimeSpan LookPause = TimeSpan.FromMilliseconds(100), LookTime = RecentLines.Wanted;
 
     // logrotate's "create" makes the file a moment after it moved the old one away; made by us before, it would be moved away too.
     private static readonly TimeSpan CreateGrace = TimeSpan.FromSeconds(1);
@@ -198,7 +197,6 @@ internal sealed class LogWriter : IDisposable
 
     private int Append(ReadOnlySpan<byte> bytes, out string? error, out bool again)
     {
-        var before = _recent.Newest;
         var written = _file.Write(bytes, out error, out again);
         if (written == 0 || !_file.IsNamed)
             return written;
@@ -206,7 +204,7 @@ internal sealed class LogWriter : IDisposable
         _truncation.Note(_file, _file.Position - written, bytes[..written]);
 
         // The file may have been cut between two writes: then the one before is gone, and this one is there.
-        if (before.Length > 0 && before.End > _recent.ForgottenTo && !_truncation.IsIntact(_file, before))
+        if (_recent.Previous is { } before && !_truncation.IsIntact(_file, before))
             Restore(_truncation.IsIntact(_file) ? before : _recent.Newest);
         return written;
     }
@@ -257,7 +255,7 @@ internal sealed class LogWriter : IDisposable
         if (outcome is { Found: true, Complete: true })
             _log.Post(LogEvent.AccessLogCopied, Name, outcome.Lines);
         else
-            _log.Post(LogEvent.AccessLogCut, Name);
+            _log.Post(LogEvent.AccessLogCut, Name, outcome.Found ? "more was written since it was copied than is kept" : "no copy of it was found");
     }
 
     private void ReopenWhenAsked()

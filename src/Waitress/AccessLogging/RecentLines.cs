@@ -2,20 +2,24 @@ namespace Waitress.AccessLogging;
 
 /// <summary>
 /// What this process wrote last, and where it lies in the file: so that lines which a copy of the file missed can be written again. A ring of
-/// bytes; the oldest make room. Used by the writer's thread.
+/// bytes; the oldest make room. It grows, up to a bound, while more is written than it holds for <see cref="Wanted"/>. Used by the writer's thread.
 /// </summary>
-internal sealed class RecentLines(int capacity = RecentLines.Capacity)
+internal sealed class RecentLines(int least = RecentLines.Least, int most = RecentLines.Most, TimeProvider? time = null)
 {
-    /// <summary>Some 7,000 lines: what a process writes in the moments between logrotate's copy and its truncation.</summary>
-    public const int Capacity = 1024 * 1024;
+    /// <summary>A seldom visited server needs no more; the most are some 40,000 lines: a second of the busiest.</summary>
+    public const int Least = 128 * 1024, Most = 4 * 1024 * 1024;
 
+    /// <summary>How long lines should be kept: between logrotate's copy and its truncation lies an fsync() of the copy, on a slow disk seconds.</summary>
+    public static readonly TimeSpan Wanted = TimeSpan.FromSeconds(30);
+
+    private readonly TimeProvider _time = time ?? TimeProvider.System;
     private readonly Queue<Piece> _pieces = new();
     private byte[] _ring = [];
     private int _next;
     private Piece _newest;
 
-    /// <summary>One write: where it begins in the file, and where in the ring.</summary>
-    public readonly record struct Piece(long Start, int At, int Length)
+    /// <summary>One write: where it begins in the file and in the ring, and when it was.</summary>
+    public readonly record struct Piece(long Start, int At, int Length, long Written)
     {
         public long End => Start + Length;
     }
@@ -23,6 +27,9 @@ internal sealed class RecentLines(int capacity = RecentLines.Capacity)
     public bool IsEmpty => _pieces.Count == 0;
 
     public Piece Newest => _newest;
+
+    /// <summary>The one before it, while it is kept.</summary>
+    public Piece? Previous { get; private set; }
 
     /// <summary>Oldest first.</summary>
     public IEnumerable<Piece> Pieces => _pieces;
@@ -34,27 +41,19 @@ internal sealed class RecentLines(int capacity = RecentLines.Capacity)
 
     public void Add(long start, ReadOnlySpan<byte> bytes)
     {
-        if (bytes.Length > capacity)
+        if (bytes.Length > most)
         {
             Clear();
             ForgottenTo = start + bytes.Length;
             return;
         }
 
-        if (_ring.Length == 0)
-            _ring = new byte[capacity];
-        if (_next + bytes.Length > capacity)
-        {
-            // No piece is split: what lies in the rest is older than what lies in front.
-            while (_pieces.TryPeek(out var behind) && behind.At >= _next)
-                Forget();
-            _next = 0;
-        }
-
-        while (_pieces.TryPeek(out var oldest) && oldest.At >= _next && oldest.At < _next + bytes.Length)
-            Forget();
+        var now = _time.GetTimestamp();
+        while (!TryPlace(bytes.Length, now))
+            Grow(bytes.Length);
         bytes.CopyTo(_ring.AsSpan(_next));
-        _newest = new Piece(start, _next, bytes.Length);
+        Previous = IsEmpty ? null : _newest;
+        _newest = new Piece(start, _next, bytes.Length, now);
         _pieces.Enqueue(_newest);
         _next += bytes.Length;
     }
@@ -63,10 +62,44 @@ internal sealed class RecentLines(int capacity = RecentLines.Capacity)
     public void Clear()
     {
         _pieces.Clear();
-        _newest = default;
+        (_newest, Previous) = (default, null);
         _next = 0;
         ForgottenTo = 0;
     }
 
-    private void Forget() => ForgottenTo = _pieces.Dequeue().End;
+    // Room for so many bytes at _next; false when it should be had by growing.
+    private bool TryPlace(int length, long now)
+    {
+        if (_ring.Length < length)
+            return false;
+        var at = _next + length > _ring.Length ? 0 : _next;
+
+        // No piece is split: when the rest of the ring is too small, what lies in it is older than what lies in front.
+        while (_pieces.TryPeek(out var oldest) && (at != _next ? oldest.At >= _next || oldest.At < length : oldest.At >= at && oldest.At < at + length))
+        {
+            if (_ring.Length < most && _time.GetElapsedTime(oldest.Written, now) < Wanted)
+                return false;
+            ForgottenTo = _pieces.Dequeue().End;
+        }
+
+        _next = at;
+        return true;
+    }
+
+    private void Grow(int length)
+    {
+        var pieces = _pieces.ToArray();
+        var larger = new byte[Math.Min(most, Math.Max(Math.Max(_ring.Length * 2, least), length))];
+        _pieces.Clear();
+        (_next, Previous) = (0, null);
+        foreach (var piece in pieces)
+        {
+            BytesOf(piece).CopyTo(larger.AsSpan(_next));
+            _newest = piece with { At = _next };
+            _pieces.Enqueue(_newest);
+            _next += piece.Length;
+        }
+
+        _ring = larger;
+    }
 }

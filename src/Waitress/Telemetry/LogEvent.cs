@@ -38,7 +38,7 @@ internal sealed record LogEvent(int Id, string Logger, int Level, string Text)
     public static readonly LogEvent AccessLogReopened = new(104, "waitress", Debug, "The access log was opened anew: {0}");
     public static readonly LogEvent AccessLogNotReopened = new(105, "waitress", Error, "{0}; its lines go to the file that was moved until it can");
     public static readonly LogEvent AccessLogCopied = new(106, "waitress", Info, "The access log {0} was copied and truncated; {1} line(s) that the copy lacks were written again");
-    public static readonly LogEvent AccessLogCut = new(107, "waitress", Warning, "The access log {0} was truncated, and no whole copy of it was found: lines that were written meanwhile may be missing");
+    public static readonly LogEvent AccessLogCut = new(107, "waitress", Warning, "The access log {0} was truncated, and {1}: lines that were written meanwhile may be missing");
     public static readonly LogEvent AccessLogLeft = new(108, "waitress", Warning, "{0} bytes of lines for the access log were not written: the stop does not wait longer for {1}");
 
     /// <summary>Every row, for the documentation and the tests.</summary>

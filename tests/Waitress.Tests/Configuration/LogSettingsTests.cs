@@ -1,5 +1,3 @@
-using Waitress.Configuration;
-
 namespace Waitress.Tests.Configuration;
 
 public class LogSettingsTests
