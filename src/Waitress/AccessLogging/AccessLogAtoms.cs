@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text;
+using Microsoft.Extensions.Primitives;
 using Waitress.Guards;
 using Waitress.Wsgi;
 
@@ -93,8 +94,8 @@ internal static class AccessLogAtoms
         new("s", "status; 499 when the client left before there was an answer") { Number = static (in entry) => entry.Status },
         new("B", "bytes of the response's body, without the framing") { Number = static (in entry) => entry.Exchange?.Response.BodyLength ?? AccessEntry.Unknown },
         new("b", "the same; a hyphen for none") { Number = static (in entry) => entry.Exchange?.Response.BodyLength is > 0 and var length ? length : AccessEntry.Unknown },
-        new("f", "`Referer` header") { Text = static (in entry) => entry.Exchange is { } exchange ? HeaderList.Join(exchange.Request.Headers.Referer) : null },
-        new("a", "`User-Agent` header") { Text = static (in entry) => entry.Exchange is { } exchange ? HeaderList.Join(exchange.Request.Headers.UserAgent) : null },
+        new("f", "`Referer` header") { Text = static (in entry) => entry.Exchange is { } exchange ? Field(exchange.Request.Headers.Referer) : null },
+        new("a", "`User-Agent` header") { Text = static (in entry) => entry.Exchange is { } exchange ? Field(exchange.Request.Headers.UserAgent) : null },
         new("T", "time of the request in whole seconds, from its parsed head to the end of its response") { Number = static (in entry) => Duration(entry, 1_000_000) },
         new("M", "the same in milliseconds") { Number = static (in entry) => Duration(entry, 1_000) },
         new("D", "the same in microseconds") { Number = static (in entry) => Duration(entry, 1) },
@@ -106,7 +107,7 @@ internal static class AccessLogAtoms
         new("gil_us", "microseconds that its thread then waited for the GIL; 0 when the thread had it already") { Number = static (in entry) => entry.Exchange is { Times: { Taken: > 0 } times } ? AccessEntry.ToMicroseconds(times.GilWait) : AccessEntry.Unknown },
         new("app_us", "microseconds inside the app and its iterable") { Number = static (in entry) => entry.Exchange is { Times: var times } ? AccessEntry.Between(times.Taken, times.Answered) : AccessEntry.Unknown },
         new("request_bytes", "bytes of the request's body, decoded; 0 with `asynchronous=false`, where the app reads it") { Number = static (in entry) => entry.Exchange?.Body.Length ?? AccessEntry.Unknown },
-        new("host", "`Host` header") { Text = static (in entry) => entry.Exchange is { } exchange ? HeaderList.Join(exchange.Request.Headers.Host) : null },
+        new("host", "`Host` header") { Text = static (in entry) => entry.Exchange is { } exchange ? Field(exchange.Request.Headers.Host) : null },
         new("scheme", "`http` or `https`; what a trusted proxy says counts") { Text = static (in entry) => entry.Exchange is null ? null : entry.Exchange.Client.Scheme ?? entry.Place.Settings.UrlScheme },
         new("worker", "name of the worker process, as in the supervisor's log") { Text = static (in entry) => entry.Place.Worker },
         new("trace", "trace id of the request's `traceparent` header (W3C Trace Context)") { Text = static (in entry) => Trace(entry) },
@@ -127,8 +128,8 @@ internal static class AccessLogAtoms
         var inner = name[1..^2];
         return name[^1] switch
         {
-            'i' when IsToken(inner) => new(name, "") { Text = (in entry) => entry.Exchange is { } exchange ? HeaderList.Join(exchange.Request.Headers[inner]) : null },
-            'o' when IsToken(inner) => new(name, "") { Text = (in entry) => entry.Exchange is { } exchange ? HeaderList.Join(exchange.Response.Headers[inner]) : null },
+            'i' when IsToken(inner) => new(name, "") { Text = (in entry) => entry.Exchange is { } exchange ? Field(exchange.Request.Headers[inner]) : null },
+            'o' when IsToken(inner) => new(name, "") { Text = (in entry) => entry.Exchange is { } exchange ? Field(exchange.Response.Headers[inner]) : null },
             'e' when AccessLogVariables.Find(inner) is { } variable => new(name, "") { Text = variable },
             _ => null,
         };
@@ -140,7 +141,7 @@ internal static class AccessLogAtoms
     public static ReadOnlySpan<char> User(in AccessEntry entry)
     {
         const string Basic = "Basic ";
-        if (entry.Exchange is null || HeaderList.Join(entry.Exchange.Request.Headers.Authorization) is not { Length: > 0 } value
+        if (entry.Exchange is null || Field(entry.Exchange.Request.Headers.Authorization) is not { Length: > 0 } value
             || !value.StartsWith(Basic, StringComparison.OrdinalIgnoreCase))
             return default;
         var encoded = value.AsSpan(Basic.Length).Trim(' ');
@@ -157,7 +158,7 @@ internal static class AccessLogAtoms
     {
         if (entry.Exchange is null)
             return default;
-        var parent = HeaderList.Join(entry.Exchange.Request.Headers.TraceParent).AsSpan();
+        var parent = Field(entry.Exchange.Request.Headers.TraceParent).AsSpan();
         if (parent.Length < 55 || parent[2] != '-' || parent[35] != '-' || parent[52] != '-')
             return default;
         var id = parent[3..35];
@@ -173,6 +174,9 @@ internal static class AccessLogAtoms
         line.Add(entry.Place.Pid);
         line.Add(">"u8);
     }
+
+    // Join allocates for no lines at all.
+    private static string? Field(in StringValues lines) => lines.Count == 0 ? null : HeaderList.Join(lines);
 
     private static bool IsToken(string name) => name.Length > 0 && name.All(c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c, StringComparison.Ordinal));
 

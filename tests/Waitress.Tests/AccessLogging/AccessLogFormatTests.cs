@@ -102,6 +102,18 @@ public sealed class AccessLogFormatTests
             (await LineOfAsync("%(s)s %(m)s %({REQUEST_URI}e)s \"%(refused)s\"", "CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n", 501)).Replace("\"", "", StringComparison.Ordinal));
 
     [Fact]
+    public async Task Client_ThatLeavesWithinItsBody_IsLoggedWith499()
+    {
+        var status = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var server = await EngineServer.StartAsync(Answer, observed: exchange => status.TrySetResult(exchange.Response.Status));
+        using var client = server.Connect();
+        client.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4000\r\n\r\nhalf");
+        Assert.True(SpinWait.SpinUntil(() => server.InFlight.Count == 1, TimeSpan.FromSeconds(30)));
+        client.Reset();
+        Assert.Equal(499, await status.Task.WaitAsync(TimeSpan.FromSeconds(30)));
+    }
+
+    [Fact]
     public void Refused_OnTheWire_HasHyphensForWhatIsNotKnown()
     {
         var refused = new RefusedRequest(System.Net.IPEndPoint.Parse("[::ffff:10.1.2.3]:99"), 431, "Request headers too long.");
