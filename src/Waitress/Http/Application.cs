@@ -19,7 +19,7 @@ namespace Waitress.Http;
 /// while it waits. Each request that has ended is shown to `observed` once, on the thread that ended it. From the moment the Python thread completes the exchange, the rest runs on that thread, detached.
 /// </summary>
 internal sealed class Application(Settings settings, RequestQueue<Exchange> queue, QueueLimits limits, Watcher watcher, InFlight inFlight, IdleSweep sweep, Mailbox log,
-    Action<Exchange>? observed = null) : IHttpApplication<Exchange>
+    Action<Exchange>? observed = null, ClientGuard? clients = null, GuardCounts? counts = null) : IHttpApplication<Exchange>
 {
     private readonly RequestGuard _guard = new(settings);
     private readonly ProxyHeaders _proxies = new(settings);
@@ -91,6 +91,8 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
         var request = exchange.Request;
         var refusal = _guard.Check(request.Method, request.RawTarget, request.Protocol, request.Headers, exchange.Received)
             ?? _proxies.Apply(exchange.Received, exchange.Peer.Address, exchange.Client);
+        if (clients is not null)
+            refusal ??= clients.Judge(exchange.Peer.Address, exchange.Client.RemoteAddr);
         foreach (var warning in exchange.Client.Warnings)
             log.Post(LogEvent.ProxyHeaders, warning);
         return refusal;
@@ -127,6 +129,8 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
     private void Refuse(Exchange exchange, Refusal refusal)
     {
         exchange.Response.Refuse(refusal);
+        if (refusal.Status == Refusal.RequestTimeout.Status)
+            counts?.Note(GuardReason.SlowBody, null);
         if (refusal.Fault == Fault.Client)
             log.Post(LogEvent.Refused, exchange.Peer, refusal.Status, refusal.Detail);
     }

@@ -43,7 +43,7 @@ public sealed class SocketProgressTests : IDisposable
             return; // No figure there.
         // As the transport sends: the system tells when three quarters of the queue are free, and .NET fills it up again.
         var sending = refill ? _writer.SendAsync(new byte[2_000_000]) : Task.CompletedTask;
-        var waiting = SocketProgress.WaitAsync(_work.Task, _writer, s_patience, _time).AsTask();
+        var waiting = SocketProgress.WaitAsync(_work.Task, _writer, s_patience, 0, _time).AsTask();
         for (var turn = 0; turn < (refill ? 30 : 4); turn++)
         {
             Read(40_000); // One of the kernel's blocks at least.
@@ -59,7 +59,7 @@ public sealed class SocketProgressTests : IDisposable
     [Fact]
     public async Task Wait_WorkEnds_IsTrue()
     {
-        var waiting = SocketProgress.WaitAsync(_work.Task, _writer, s_patience, _time).AsTask();
+        var waiting = SocketProgress.WaitAsync(_work.Task, _writer, s_patience, 0, _time).AsTask();
         Pass(waiting, 0.5);
         Assert.False(waiting.IsCompleted);
         _work.SetResult();
@@ -69,7 +69,7 @@ public sealed class SocketProgressTests : IDisposable
     [Fact]
     public async Task Wait_WithoutAFigure_EndsAfterThePatience()
     {
-        var waiting = SocketProgress.WaitAsync(_work.Task, null, s_patience, _time).AsTask();
+        var waiting = SocketProgress.WaitAsync(_work.Task, null, s_patience, 0, _time).AsTask();
         Pass(waiting, 0.9);
         Assert.False(waiting.IsCompleted);
         Pass(waiting, 0.2);
