@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Sockets;
 using Waitress.Listening;
 
@@ -64,6 +65,33 @@ public sealed class SocketProgressTests : IDisposable
         Assert.False(waiting.IsCompleted);
         _work.SetResult();
         Assert.True(await waiting.WaitAsync(TimeSpan.FromSeconds(20)));
+    }
+
+    /// <summary>Over TCP, where the figure is the bytes that the peer has taken: 64 KiB of them in all, at the beginning.</summary>
+    [Theory]
+    [InlineData(0, false)]
+    [InlineData(10, false)]
+    [InlineData(100_000, true)]
+    public async Task Wait_TcpPeerTakesTooLittle_EndsAfterThePatience(long least, bool isTooLittle)
+    {
+        if (!OperatingSystem.IsLinux())
+            return;
+        using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        listener.Listen();
+        using var reader = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        reader.Connect(listener.LocalEndPoint!);
+        using var writer = listener.Accept();
+        var before = SocketProgress.Figure(writer);
+        var waiting = SocketProgress.WaitAsync(_work.Task, writer, s_patience, least, _time).AsTask();
+        writer.Send(new byte[65_536]);
+        Assert.True(SpinWait.SpinUntil(() => SocketProgress.Figure(writer) - before >= 65_536, TimeSpan.FromSeconds(20)));
+        Pass(waiting, 0.9);
+        Assert.False(waiting.IsCompleted);
+        Pass(waiting, 0.2);
+        Assert.Equal(isTooLittle, waiting.IsCompleted);
+        Pass(waiting, 0.9);
+        Assert.False(await waiting.WaitAsync(TimeSpan.FromSeconds(20)));
     }
 
     [Fact]
