@@ -10,15 +10,15 @@ internal static partial class SettingsRules
 
     private static void JudgeClients(SettingsDraft draft)
     {
-        var lists = new Dictionary<string, AddressList?>(StringComparer.Ordinal) { ["deny"] = ReadList(draft, "deny"), ["allow"] = ReadList(draft, "allow") };
+        var (deny, allow) = (ReadList(draft, "deny"), ReadList(draft, "allow"));
         var proxies = draft.Value<ValueList<string>>("trusted_proxy") ?? ValueList<string>.Empty;
         foreach (var proxy in proxies)
         {
             if (!AddressRange.TryParse(proxy, out _) || !IPAddress.TryParse(proxy, out var address))
                 continue; // A range, or a word: whether each of its addresses is meant can't be told.
-            if (lists["deny"]?.Contains(address) == true)
+            if (deny?.Contains(address) == true)
                 draft.Warnings.Add($"{Told(draft, "deny")}: the trusted proxy {proxy} is among them, so that its connections will be closed");
-            else if (lists["allow"]?.Contains(address) == false)
+            else if (allow?.Contains(address) == false)
                 draft.Warnings.Add($"{Told(draft, "allow")}: the trusted proxy {proxy} is not among them, so that its connections will be closed; allow it as well");
         }
 
@@ -38,13 +38,8 @@ internal static partial class SettingsRules
     private static AddressList? ReadList(SettingsDraft draft, string name)
     {
         if (draft.Value<ValueList<string>>(name) is not { Count: > 0 } items) return null;
-        var good = true;
-        foreach (var item in items.Where(item => item[0] == AddressList.FileSign))
-        {
-            if (AddressFile.Open(item[1..], out var error) is not null) continue;
-            draft.Errors.Add($"{Told(draft, name)}: {error}");
-            good = false;
-        }
-        return good ? new AddressList(items) : null;
+        var list = AddressList.Read(items, out var errors);
+        draft.Errors.AddRange(errors.Select(error => $"{Told(draft, name)}: {error}"));
+        return list;
     }
 }

@@ -23,8 +23,8 @@ internal sealed class AccessLists : IDisposable
     public AccessLists(Settings settings, Mailbox? log, TimeProvider time)
     {
         _log = log;
-        _deny = new AddressList(settings.Deny);
-        _allow = settings.Allow.Count > 0 ? new AddressList(settings.Allow) : null;
+        _deny = Read(settings.Deny);
+        _allow = settings.Allow.Count > 0 ? Read(settings.Allow) : null;
         if (Files.Any())
             _timer = time.CreateTimer(static self => ((AccessLists)self!).Look(), this, Period, Period);
     }
@@ -38,6 +38,9 @@ internal sealed class AccessLists : IDisposable
         : !_deny.Contains(address) && (_allow is null || _allow.Contains(address));
 
     public void Dispose() => _timer?.Dispose();
+
+    private static AddressList Read(IEnumerable<string> items) =>
+        AddressList.Read(items, out var errors) ?? throw new IOException(string.Join("; ", errors));
 
     private void Look()
     {
@@ -63,24 +66,33 @@ internal sealed class AddressList
     public const char FileSign = '@';
 
     private readonly AddressSet _stated;
-    private readonly List<AddressFile> _files = [];
+    private readonly List<AddressFile> _files;
 
-    /// <exception cref="IOException">A file can't be had, or has an entry that is none.</exception>
-    public AddressList(IEnumerable<string> items)
-    {
-        var stated = new List<AddressRange>();
-        foreach (var item in items)
-        {
-            if (item[0] == FileSign)
-                _files.Add(AddressFile.Open(item[1..], out var error) ?? throw new IOException(error));
-            else if (AddressRange.TryParse(item, out var range))
-                stated.Add(range);
-        }
-
-        _stated = new AddressSet(stated);
-    }
+    private AddressList(AddressSet stated, List<AddressFile> files) => (_stated, _files) = (stated, files);
 
     public IReadOnlyList<AddressFile> Files => _files;
+
+    /// <summary>From items of the settings; null with the reasons, a line each, when files can't be had or have entries that are none.</summary>
+    public static AddressList? Read(IEnumerable<string> items, out List<string> errors)
+    {
+        errors = [];
+        var stated = new List<AddressRange>();
+        var files = new List<AddressFile>();
+        foreach (var item in items)
+        {
+            if (item[0] != FileSign)
+            {
+                if (AddressRange.TryParse(item, out var range))
+                    stated.Add(range);
+            }
+            else if (AddressFile.Open(item[1..], out var error) is { } file)
+                files.Add(file);
+            else
+                errors.Add(error!);
+        }
+
+        return errors.Count == 0 ? new AddressList(new AddressSet(stated), files) : null;
+    }
 
     public bool Contains(IPAddress address)
     {

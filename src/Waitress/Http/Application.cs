@@ -80,6 +80,9 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
                 break;
         }
 
+        if (ReferenceEquals(context.Response.Refused, Refusal.RequestTimeout))
+            counts?.Note(GuardReason.SlowBody, null);
+
         // While the exchange still has all of its request; what is done here delays the connection's next request.
         observed?.Invoke(context);
         context.End();
@@ -129,8 +132,6 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
     private void Refuse(Exchange exchange, Refusal refusal)
     {
         exchange.Response.Refuse(refusal);
-        if (refusal.Status == Refusal.RequestTimeout.Status)
-            counts?.Note(GuardReason.SlowBody, null);
         if (refusal.Fault == Fault.Client)
             log.Post(LogEvent.Refused, exchange.Peer, refusal.Status, refusal.Detail);
     }
