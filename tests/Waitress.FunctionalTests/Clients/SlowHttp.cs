@@ -19,12 +19,13 @@ internal sealed partial class SlowHttp : IAsyncDisposable
 
     public bool HasExited => _process.HasExited;
 
-    public static SlowHttp Start(PythonServer server, string target, int connections, int seconds, params string[] mode)
+    /// <summary>Ends by itself after ten seconds, or when the server has closed all connections.</summary>
+    public static SlowHttp Start(PythonServer server, string target, int connections, int perSecond, params string[] mode)
     {
         var start = new ProcessStartInfo(Find()) { RedirectStandardOutput = true };
         string[] arguments =
         [
-            .. mode, "-c", Text(connections), "-r", Text(connections), "-l", Text(seconds), "-p", "10",
+            .. mode, "-c", Text(connections), "-r", Text(perSecond), "-l", "10", "-p", "10",
             "-u", $"http://127.0.0.1:{server.PortText}{target}",
         ];
         foreach (var argument in arguments)
