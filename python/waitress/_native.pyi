@@ -97,6 +97,24 @@ class Handoff(TypedDict):
     control: int
     max_requests: int
     generation: int
+    # The file of the board on which all workers count.
+    metrics: int
+
+class Figures:
+    """The metrics of a service as its supervisor keeps them, and the admin address, where there is one."""
+
+    # Of the admin address.
+    descriptors: list[int]
+    listen: list[list[str]]
+    def start(self) -> None: ...
+    def rest(self, resting: bool, /) -> None: ...
+    def begin(self, slot: int, pid: int, name: int, generation: int, /) -> None: ...
+    def state(self, slot: int, state: str, /) -> None: ...
+    def end(self, slot: int, /) -> None: ...
+    def restarted(self, reason: str, /) -> None: ...
+    def service(self, state: str, wanted: int, generation: int, /) -> None: ...
+    def events(self) -> list[tuple[str, int, str]]: ...
+    def close(self, unlink: bool, /) -> None: ...
 
 class CommandLine(TypedDict):
     app: str | None
@@ -117,6 +135,8 @@ class Configured(TypedDict):
     # bind(environ, inherited): descriptors in inherited are taken over instead of opening sockets. Both raise OSError.
     bind: Callable[[Mapping[str, str], list[int]], Binding] | None
     # open(app, wake_fd, environ, handoff): handoff is None for a server with sockets of its own.
+    # figures(descriptor, slots, wake_fd, inherited), for a supervisor; raises OSError.
+    figures: Callable[[int, int, int, list[int]], Figures] | None
     open: Callable[[WSGIApplication, int, Mapping[str, str], Handoff | Mapping[str, Any] | None], Engine] | None
 
 build: str

@@ -143,8 +143,9 @@ def take() -> Control | None:
     if text is None:
         return None
     handoff = json.loads(text)
-    for fd in (*handoff["sockets"], handoff["board"], *handoff["wakers"], handoff["waker"], handoff["control"]):
-        os.set_inheritable(fd, False)
+    for fd in (*handoff["sockets"], handoff["board"], *handoff["wakers"], handoff["waker"], handoff["control"], handoff.get("metrics", -1)):
+        if fd >= 0:
+            os.set_inheritable(fd, False)
     if handoff.get("program"):
         sys.argv[0] = handoff["program"]
     if handoff.get("path") is not None:

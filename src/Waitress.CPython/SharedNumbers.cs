@@ -14,7 +14,12 @@ internal sealed unsafe class SharedNumbers
     private readonly long* _first;
     private readonly object _keep;
 
-    private SharedNumbers(long* first, int length, object keep) => (_first, Length, _keep) = (first, length, keep);
+    private SharedNumbers(long* first, int length, object keep)
+    {
+        _first = first;
+        _keep = keep;
+        Length = length;
+    }
 
     public int Length { get; }
 

@@ -6,6 +6,7 @@ using Waitress.CPython;
 using Waitress.Dispatch;
 using Waitress.Http;
 using Waitress.Listening;
+using Waitress.Metrics;
 using Waitress.Processes;
 using Waitress.Telemetry;
 using Waitress.Workers;
@@ -38,10 +39,13 @@ internal sealed partial class Server : IDisposable
     private readonly Lock _gate = new();
     private Task? _start;
     private bool _stopping;
+    private readonly Action<Exchange>? _observed; // Whoever wants to see ended requests adds itself while the server is made.
 
     private Server(Settings settings, IReadOnlyList<ListenSocket> sockets, Handoff? handoff, Interpreter interpreter, PyRef app, Mailbox log)
     {
         (_settings, _sockets, _log) = (settings, sockets, log);
+        (_figures, _alone) = OpenFigures(handoff, log);
+        _observed += _figures.Record;
         _inFlight = new InFlight(handoff?.MaxRequests ?? 0, () => Orders!.Recycle("max_requests"));
 
         // A hand-off without a board is sockets alone: opened as root by a program that has no supervisor.
@@ -56,11 +60,12 @@ internal sealed partial class Server : IDisposable
         Orders = _pool?.Orders ?? new Orders(log.Wake);
         _watcher = new Watcher(_queue, _pool, _limits, settings, interpreter.IsParallel, log, TimeProvider.System);
 
-        var connections = new ConnectionGate(settings.ConnectionLimit, TimeProvider.System, TellCrowded, _slot);
+        var connections = new ConnectionGate(settings.ConnectionLimit, TimeProvider.System, TellCrowded, _slot, _figures);
         var kestrelLog = new KestrelLog(KestrelReports);
         _listeners = new ListenerFactory(settings, connections, kestrelLog, text => log.Post(LogEvent.AcceptFailed, text), _slot);
         var wire = new WireOptions(settings.Ident, TimeProvider.System, kestrelLog, RefusedOnTheWire, () => _inFlight.Retiring);
         _kestrel = new KestrelServer(Options.Create(KestrelSetup.Options(settings, sockets, wire)), _listeners, kestrelLog);
+        (_service, _admin) = OpenAdmin();
     }
 
     /// <summary>Where it listens, for "Serving on" and effective_listen.</summary>
@@ -118,7 +123,8 @@ internal sealed partial class Server : IDisposable
             if (_stopping)
                 return; // A signal came first; there is nothing to stop.
             _watcher.Start();
-            _start = _kestrel.StartAsync(new Application(_settings, _queue, _limits, _watcher, _inFlight, _sweep, _log), CancellationToken.None);
+            _admin?.Start();
+            _start = _kestrel.StartAsync(new Application(_settings, _queue, _limits, _watcher, _inFlight, _sweep, _log, _observed, _service), CancellationToken.None);
         }
 
         _start.GetAwaiter().GetResult();
@@ -128,6 +134,7 @@ internal sealed partial class Server : IDisposable
                 return;
             _slot?.Start();
             _listeners.Start();
+            TellState(ServiceState.Serving);
         }
     }
 
@@ -190,6 +197,7 @@ internal sealed partial class Server : IDisposable
 
             // At once, not on the other thread: an answer that begins after the stop was told announces the end of its connection.
             _inFlight.BeginDrain(retiring);
+            TellState(ServiceState.Stopping);
             if (retiring)
                 _listeners.LeaveBacklog();
             _slot?.BeginDrain();
@@ -206,6 +214,7 @@ internal sealed partial class Server : IDisposable
             socket.Dispose();
         _kestrel.Dispose();
         _slot?.Dispose();
+        _admin?.Dispose();
         _sweep.Dispose();
         _watcher.Dispose();
         _atOnce.Dispose();
@@ -237,6 +246,8 @@ internal sealed partial class Server : IDisposable
         _watcher.Stop();
         _queue.Close();
         _slot?.End();
+        if (_admin is not null)
+            await _admin.StopAsync();
         lock (_gate)
             Ended = true;
         _log.Wake();
@@ -251,6 +262,9 @@ internal sealed partial class Server : IDisposable
 
     private void TellCrowded(bool crowded) => _log.Post(crowded ? LogEvent.LimitReached : LogEvent.LimitLeft, _settings.ConnectionLimit);
 
-    private void RefusedOnTheWire(RefusedRequest refused) =>
+    private void RefusedOnTheWire(RefusedRequest refused)
+    {
+        _figures.RecordRefused(refused.Refusal);
         _log.Post(LogEvent.Refused, refused.Remote, refused.Status, refused.Reason);
+    }
 }

@@ -41,6 +41,7 @@ def run(
     from waitress._pid_file import PidFile
     from waitress.supervisor import _launch, _recycle, _upgrade
     from waitress.supervisor._board import Board
+    from waitress.supervisor._figures import Figures
     from waitress.supervisor._loop import Loop
     from waitress.supervisor._output import Output
     from waitress.supervisor._service import Service
@@ -73,10 +74,15 @@ def run(
         board = Board(2 * most + SPARE_SLOTS)
         ends.callback(board.close)
         handoff = {"program": sys.argv[0], "path": _launch.first_path(), **(extra or {})}
-        launch = _launch.Launch(arguments, list(binding.descriptors), board, handoff, program.spawn_options(), program.environment())
+        figures = Figures(loop, configured["figures"], board.slots, [])
+        program.own_unix_sockets(figures.listen)
+        launch = _launch.Launch(arguments, list(binding.descriptors), board, handoff, program.spawn_options(), program.environment(), figures.fd)
         ends.callback(launch.close)
         upgrade = _upgrade.Upgrade(_upgrade.command_line(), parent, program.start_folder, notify.environment())
-        supervisor = Supervisor(loop, binding, board, launch, output, values, reread, upgrade)
+        supervisor = Supervisor(loop, binding, board, launch, output, values, reread, upgrade, figures)
+        figures.follow(supervisor)
+        figures.start()
+        ends.callback(lambda: figures.close(not upgrade.shared))
         ends.callback(lambda: binding.close(not upgrade.shared))
         service = Service(supervisor, notify, pid_file)
         ends.callback(service.close)

@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Waitress.Configuration;
 using Waitress.Dispatch;
 using Waitress.Guards;
+using Waitress.Metrics;
 using Waitress.Response;
 using Waitress.Telemetry;
 using Waitress.Workers;
@@ -19,7 +20,7 @@ namespace Waitress.Http;
 /// while it waits. Each request that has ended is shown to `observed` once, on the thread that ended it. From the moment the Python thread completes the exchange, the rest runs on that thread, detached.
 /// </summary>
 internal sealed class Application(Settings settings, RequestQueue<Exchange> queue, QueueLimits limits, Watcher watcher, InFlight inFlight, IdleSweep sweep, Mailbox log,
-    Action<Exchange>? observed = null) : IHttpApplication<Exchange>
+    Action<Exchange>? observed = null, Service? service = null) : IHttpApplication<Exchange>
 {
     private readonly RequestGuard _guard = new(settings);
     private readonly ProxyHeaders _proxies = new(settings);
@@ -40,6 +41,13 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
     {
         // 1. Guard: the first refusal wins, and the app never hears of it.
         var refusal = Guard(exchange);
+
+        // The metrics are no request of the app's.
+        if (refusal is null && settings.MetricsPath is not null && service is not null && AsksForMetrics(exchange))
+        {
+            await exchange.Response.AnswerAsync(service);
+            return;
+        }
 
         // 2. Body: received whole before a worker is asked, so that a slow client holds none.
         if (refusal is null && settings.Asynchronous && exchange.HasBody)
@@ -85,6 +93,8 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
         context.End();
         inFlight.Leave();
     }
+
+    private bool AsksForMetrics(Exchange exchange) => !exchange.HasBody && exchange.Request.Method is "GET" or "HEAD" && exchange.Path == settings.MetricsPath;
 
     private Refusal? Guard(Exchange exchange)
     {

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Logging;
 using Waitress.Configuration;
+using Waitress.Metrics;
 using Waitress.Processes;
 
 namespace Waitress.Listening;
@@ -87,7 +88,7 @@ internal sealed class ListenerFactory : IConnectionListenerFactory, IConnectionL
         catch (SocketException)
         {
             accepted.Dispose();
-            _gate.Leave();
+            _gate.Refuse(ConnectionRefusals.Gone);
             return null;
         }
     }

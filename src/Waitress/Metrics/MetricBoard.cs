@@ -85,7 +85,8 @@ internal sealed class MetricBoard
     /// <summary>Adds what the slot's worker has counted to the past and empties the slot. By the supervisor, when that process has ended.</summary>
     public void Fold(int slot)
     {
-        var (past, gone) = (Region(Past).All, OfSlot(slot).All);
+        var past = Region(Past).All;
+        var gone = OfSlot(slot).All;
         Volatile.Write(ref _numbers[SequenceAt], _numbers[SequenceAt] + 1);
         for (var i = 0; i < MetricTable.Kept; i++)
             past[i] += gone[i];
@@ -114,7 +115,7 @@ internal sealed class MetricBoard
 }
 
 /// <summary>One region as its writer sees it. Whoever writes sees to it that one thread does at a time.</summary>
-internal readonly struct MetricRegion(SharedNumbers numbers, int start)
+internal sealed class MetricRegion(SharedNumbers numbers, int start)
 {
     public Span<long> All => numbers.Slice(start, MetricBoard.RegionCells);
 

@@ -14,18 +14,18 @@ internal sealed class MetricsText
 
     private readonly StringBuilder _text = new(32 * 1024);
     private readonly bool _openMetrics;
-    private readonly Service _service;
     private readonly MetricSnapshot _now;
+    private readonly string _python;
     private readonly List<(string Labels, int Slot, int Pid)> _processes = [];
     private readonly Dictionary<int, ProcessFigures> _figures = [];
 
     private MetricsText(Service service, bool openMetrics)
     {
-        (_service, _openMetrics, _now) = (service, openMetrics, service.Read());
+        (_openMetrics, _python, _now) = (openMetrics, service.Python, service.Read());
         foreach (var slot in _now.Taken)
             _processes.Add(($"slot=\"{slot}\"", slot, (int)_now.Worker(slot, Fact.Pid)));
-        if (service.Supervisor != 0)
-            _processes.Add(("slot=\"supervisor\"", -1, service.Supervisor));
+        if (_now.Service(Fact.Pid) is > 0 and var supervisor)
+            _processes.Add(("slot=\"supervisor\"", -1, (int)supervisor));
         foreach (var (_, _, pid) in _processes)
             _figures[pid] = ProcessReader.Read(pid);
     }
@@ -134,7 +134,7 @@ internal sealed class MetricsText
         else if (row == MetricTable.ServiceStart)
             Sample(row, "", _now.Service(Fact.Started));
         else if (row == MetricTable.Build)
-            Sample(row, $"version=\"{Escape(_service.Version)}\",python=\"{Escape(_service.Python)}\",dotnet=\"{Escape(Service.Dotnet)}\"", 1);
+            Sample(row, $"version=\"{Escape(Service.Version)}\",python=\"{Escape(_python)}\",dotnet=\"{Escape(Service.Dotnet)}\"", 1);
         else
             throw new InvalidOperationException($"Nobody makes {row.Name}");
     }

@@ -2,13 +2,15 @@ using System.Runtime.InteropServices;
 
 namespace Waitress.Metrics;
 
-/// <summary>What does not change while a service runs, and how its figures are had.</summary>
+/// <summary>The service as it is told of: its board, its versions, and how ready it is.</summary>
 /// <param name="Board">Of the service.</param>
-/// <param name="Version">Of this server.</param>
-/// <param name="Python">Of the interpreter.</param>
-/// <param name="Supervisor">The supervisor's process; 0: there is none.</param>
-internal sealed record Service(MetricBoard Board, string Version, string Python, int Supervisor)
+internal sealed record Service(MetricBoard Board)
 {
+    public static string Version { get; } = typeof(Service).Assembly.GetName().Version?.ToString(3) ?? "";
+
+    /// <summary>The interpreter's.</summary>
+    public string Python { get; init; } = "";
+
     public static string Dotnet { get; } = RuntimeInformation.FrameworkDescription;
 
     /// <summary>Of a worker process or a server alone: brings its own figures up to date.</summary>

@@ -52,7 +52,7 @@ internal static class Engine
 
     private static void Add(PyRef engine, ReadOnlySpan<byte> name, PyNew value) => Bound.Add(engine, name, value);
 
-    private static PyNew Events(Mailbox log)
+    internal static PyNew Events(Mailbox log)
     {
         using var list = PySequences.NewList();
         foreach (var (what, text) in log.Take())

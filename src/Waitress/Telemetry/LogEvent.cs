@@ -32,11 +32,15 @@ internal sealed record LogEvent(int Id, string Logger, int Level, string Text)
     public static readonly LogEvent ThreadsStuck = new(18, "waitress", Error, "{0} thread(s) over request_timeout are stuck, in C code that waits; {1} others serve in their place");
     public static readonly LogEvent TooManyStuck = new(19, "waitress", Error, "{0} threads are stuck: no more are started in their place");
 
+    public static readonly LogEvent AdminServing = new(121, "waitress", Info, "Metrics, health and status on {0}");
+    public static readonly LogEvent OtherLayout = new(122, "waitress", Warning, "The supervisor is of another version, so what this worker counts is not in the metrics; restart the service (SIGUSR2) to have it there");
+
     /// <summary>Every row, for the documentation and the tests.</summary>
     public static IReadOnlyList<LogEvent> All { get; } =
     [
         QueueDepth, Refused, LimitReached, LimitLeft, TooManyBytes, TooFewBytes, BodyForbidden, Disconnected, StorageFailed,
         ProxyHeaders, StillRunning, Lost, AcceptFailed, EngineFault, QueueTimeout, BacklogFull, ThreadBack, ThreadsStuck, TooManyStuck,
+        AdminServing, OtherLayout,
     ];
 
     private CompositeFormat Format { get; } = CompositeFormat.Parse(Text);

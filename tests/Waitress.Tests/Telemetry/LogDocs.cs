@@ -81,6 +81,8 @@ internal static class LogDocs
         [LogEvent.BacklogFull] = (["N", "LIMIT"], "More requests came than may wait (`backlog_limit`). At most once a second, with the number since."),
         [LogEvent.ThreadBack] = (["METHOD PATH", "SECONDS"], "A thread that was stuck has left the app and ended; another one has had its place since."),
         [LogEvent.ThreadsStuck] = (["N", "M"], "A second after the exception that many threads are still in the app: in C code that waits, or in code that holds on to the exception. Told whenever there are more of them."),
+        [LogEvent.AdminServing] = (["http://HOST:PORT"], "`--admin-listen` is served from here on."),
+        [LogEvent.OtherLayout] = ([], "The package was upgraded and the service reloaded, so that supervisor and worker have different metrics."),
         [LogEvent.TooManyStuck] = (["N"], "From now on a stuck thread costs a place of the pool. Replace the process."),
     };
 
