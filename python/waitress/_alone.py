@@ -90,7 +90,9 @@ def serve(
             instead(app, configured)
             return
         surroundings = Surroundings(handoff, Notify())
-        waitress.run_server(Server(app, configured, surroundings), last=True)
+        server = Server(app, configured, surroundings)
+        server._engine.called(app_name)
+        waitress.run_server(server, last=True)
     finally:
         _remove_sockets(opened)
         if pid_file is not None:

@@ -14,8 +14,12 @@ internal sealed partial class Server
     private readonly Service _service;
     private readonly AdminServer? _admin;
 
-    /// <summary>What Python tells of its garbage collector goes there.</summary>
-    public WorkerFigures Figures => _figures;
+    /// <summary>The app's name, for the status page.</summary>
+    public string? AppName
+    {
+        get => _service.App;
+        set => _service.App = value;
+    }
 
     /// <summary>A worker of a supervisor counts on its board; one whose supervisor is of another version, and a server alone, on their own.</summary>
     private static (WorkerFigures Figures, bool Alone) OpenFigures(Handoff? handoff, Mailbox log)
@@ -33,8 +37,14 @@ internal sealed partial class Server
     private (Service Service, AdminServer? Admin) OpenAdmin()
     {
         _figures.Refreshing = Refresh;
-        var service = new Service(_figures.Board) { Refresh = _figures.Refresh, Python = PythonVersion.Number };
-        return (service, _alone ? AdminServer.Open(_settings, [], new AdminApplication(service), _log) : null);
+        var service = new Service(_figures.Board) { Refresh = _figures.Refresh, Python = PythonVersion.Number, Listen = [.. _sockets.Select(socket => socket.Url)] };
+        return (service, _alone ? AdminServer.Open(_settings, [], new AdminApplication(service, _settings, this), _log) : null);
+    }
+
+    private void CloseAdmin()
+    {
+        _collectors?.Dispose();
+        _admin?.Dispose();
     }
 
     // What a supervisor does otherwise.
@@ -68,5 +78,7 @@ internal sealed partial class Server
         region[MetricTable.BusyTime.Place] = pool.BusyTime;
         region[MetricTable.Timeouts.Place] = pool.TimedOut;
         region[MetricTable.LogLinesLost.Place] = _log.Lost;
+        lock (_gate)
+            CollectorFigures.Write(region, _formerCollectors, _pools.Select(each => each.Collector));
     }
 }

@@ -46,6 +46,9 @@ internal sealed partial class Server : IDisposable
         (_settings, _sockets, _log) = (settings, sockets, log);
         (_figures, _alone) = OpenFigures(handoff, log);
         _observed += _figures.Record;
+        if (settings.AdminListen is not null)
+            (_live, _routes, _collectors) = OpenActivity();
+        _observed += _routes is null ? null : _routes.Record;
         _inFlight = new InFlight(handoff?.MaxRequests ?? 0, () => Orders!.Recycle("max_requests"));
 
         // A hand-off without a board is sockets alone: opened as root by a program that has no supervisor.
@@ -124,7 +127,8 @@ internal sealed partial class Server : IDisposable
                 return; // A signal came first; there is nothing to stop.
             _watcher.Start();
             _admin?.Start();
-            _start = _kestrel.StartAsync(new Application(_settings, _queue, _limits, _watcher, _inFlight, _sweep, _log, _observed, _service), CancellationToken.None);
+            _collectors?.Change(TimeSpan.Zero, CollectorTime);
+            _start = _kestrel.StartAsync(new Application(_settings, _queue, _limits, _watcher, _inFlight, _sweep, _log, _observed, _service, _live), CancellationToken.None);
         }
 
         _start.GetAwaiter().GetResult();
@@ -164,6 +168,7 @@ internal sealed partial class Server : IDisposable
         lock (_gate)
         {
             _pools = [.. _pools.Where(other => other != pool)];
+            _formerCollectors = CollectorFigures.Kept(_formerCollectors, pool.Collector);
             _formerPools = _formerPools.Plus(pool.Read() with { Threads = 0, Busy = 0, Stuck = 0 });
         }
 
@@ -214,7 +219,7 @@ internal sealed partial class Server : IDisposable
             socket.Dispose();
         _kestrel.Dispose();
         _slot?.Dispose();
-        _admin?.Dispose();
+        CloseAdmin();
         _sweep.Dispose();
         _watcher.Dispose();
         _atOnce.Dispose();

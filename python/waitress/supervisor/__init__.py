@@ -37,6 +37,7 @@ def run(
     their handoff; ``upgrade_of`` is what take_upgrade() gave. OSError with one line when an address, the control socket or the pid
     file can't be had. Python's logging is set up here, since no app can have done it.
     """
+    from waitress import _native
     from waitress._notify import Notify
     from waitress._pid_file import PidFile
     from waitress.supervisor import _launch, _recycle, _upgrade
@@ -74,7 +75,8 @@ def run(
         board = Board(2 * most + SPARE_SLOTS)
         ends.callback(board.close)
         handoff = {"program": sys.argv[0], "path": _launch.first_path(), **(extra or {})}
-        figures = Figures(loop, configured["figures"], board.slots, [])
+        app = _native.command_line(arguments)["app"]
+        figures = Figures(loop, configured["figures"], board.slots, [], app or "", list(binding.urls))
         program.own_unix_sockets(figures.listen)
         launch = _launch.Launch(arguments, list(binding.descriptors), board, handoff, program.spawn_options(), program.environment(), figures.fd)
         ends.callback(launch.close)

@@ -5,6 +5,7 @@ with ``--admin-listen``, and its requests are answered by threads of the engine:
 """
 from __future__ import annotations
 
+import json
 import logging
 import socket
 
@@ -16,21 +17,25 @@ if TYPE_CHECKING:
 
     from waitress.supervisor._loop import Loop
     from waitress.supervisor._supervisor import Supervisor
+    from waitress.supervisor._worker_process import WorkerProcess
 
 SECONDS = 1.0
+# Less than the engine waits for its answer, so that those who have answered are told of.
+ANSWER_SECONDS = 1.5
 
 
 class Figures:
     """``inherited`` are the admin's sockets of an older supervisor. OSError with one line when the address can't be had."""
 
-    def __init__(self, loop: Loop, make: Any, slots: int, inherited: list[int]) -> None:
+    def __init__(self, loop: Loop, make: Any, slots: int, inherited: list[int], app: str, urls: list[str]) -> None:
         self.fd = _board.memory("waitress-metrics")
         self._loop = loop
         self._wake, self._wake_end = socket.socketpair()
         for end in (self._wake, self._wake_end):
             end.setblocking(False)
         loop.add_reader(self._wake.fileno(), self._woken)
-        self._native = make(self.fd, slots, self._wake_end.fileno(), inherited)
+        self._native = make(self.fd, slots, self._wake_end.fileno(), inherited, app, urls)
+        self._supervisor: Supervisor | None = None
         self.descriptors: list[int] = list(self._native.descriptors)
         self.listen: list[list[str]] = [list(each) for each in self._native.listen]
 
@@ -67,6 +72,7 @@ class Figures:
             tell()
             self._loop.call_later(SECONDS, turn)
 
+        self._supervisor = supervisor
         for event in ("ready", "reloading", "reloaded", "stopping"):
             supervisor.observe(event, tell)
         turn()
@@ -85,6 +91,32 @@ class Figures:
             pass
         for name, level, message in self._native.events():
             logging.getLogger(name).log(level, "%s", message)
+        for number, what, slot, request in self._native.questions():
+            workers = [worker for worker in self._supervisor.workers if worker.serving] if self._supervisor is not None else []
+            if what == "activity":
+                self._ask_all(number, workers)
+            else:
+                self._ask_one(number, next((worker for worker in workers if worker.slot == slot), None), request)
+
+    def _ask_all(self, number: int, workers: list[WorkerProcess]) -> None:
+        reports: list[list[Any]] = []
+
+        def take(slot: int, report: Any) -> None:
+            reports.append([slot, report if isinstance(report, str) else None])
+            if len(reports) == len(workers):
+                self._native.answer(number, json.dumps(reports))
+
+        for worker in workers:
+            worker.ask("activity", lambda report, slot=worker.slot: take(slot, report), ANSWER_SECONDS)
+        if not workers:
+            self._native.answer(number, "[]")
+
+    def _ask_one(self, number: int, worker: WorkerProcess | None, request: int) -> None:
+        if worker is None:
+            self._native.answer(number, None)
+        else:
+            # An answer that is an error is none: then whoever asks waits for its time and says so.
+            worker.ask("stack", lambda text: None if isinstance(text, dict) else self._native.answer(number, text), ANSWER_SECONDS, request=request)
 
 
 class NoFigures:

@@ -1,8 +1,12 @@
+using System.Globalization;
 using System.Net;
 using System.Text;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.WebUtilities;
+using Microsoft.Extensions.Primitives;
+using Waitress.Configuration;
 using Waitress.Metrics;
 
 namespace Waitress.Admin;
@@ -17,8 +21,12 @@ internal sealed record AdminAnswer(int Status, string Type, byte[] Body)
 /// What is served there: one row per path. Answers are made anew for each request and kept by nobody.
 /// </summary>
 /// <param name="service">Whose figures they are.</param>
-internal sealed class AdminApplication(Service service) : IHttpApplication<IFeatureCollection>
+/// <param name="settings">What is told of them.</param>
+/// <param name="activity">What the workers are doing.</param>
+internal sealed class AdminApplication(Service service, Settings settings, IActivity activity) : IHttpApplication<IFeatureCollection>, IDisposable
 {
+    private readonly History _history = new(service, TimeProvider.System);
+
     private delegate Task<AdminAnswer> Answer(IHttpRequestFeature request, CancellationToken gone);
 
     private volatile bool _closing;
@@ -41,6 +49,8 @@ internal sealed class AdminApplication(Service service) : IHttpApplication<IFeat
         ["/metrics"] = (request, _) => Task.FromResult(Metrics(request.Headers.Accept.ToString())),
         ["/healthz"] = (_, _) => Task.FromResult(AdminAnswer.Plain(200, "ok")),
         ["/readyz"] = (_, _) => Task.FromResult(Readiness()),
+        ["/status.json"] = (_, _) => StatusAsync(),
+        ["/stack"] = (request, _) => StackAsync(QueryHelpers.ParseNullableQuery(request.QueryString)),
     };
 
     public IFeatureCollection CreateContext(IFeatureCollection contextFeatures) => contextFeatures;
@@ -60,6 +70,11 @@ internal sealed class AdminApplication(Service service) : IHttpApplication<IFeat
         if (!HttpMethods.IsHead(request.Method))
             await context.GetRequiredFeature<IHttpResponseBodyFeature>().Writer.WriteAsync(answer.Body);
     }
+
+    public void Dispose() => _history.Dispose();
+
+    /// <summary>From here on the history has something to tell.</summary>
+    public void Start() => _history.Start();
 
     public void DisposeContext(IFeatureCollection context, Exception? exception)
     {
@@ -81,6 +96,28 @@ internal sealed class AdminApplication(Service service) : IHttpApplication<IFeat
     {
         var open = Formats.WantsOpenMetrics(accept);
         return new AdminAnswer(200, open ? MetricsText.OpenMetricsType : MetricsText.PrometheusType, MetricsText.Write(service, open));
+    }
+
+    private async Task<AdminAnswer> StatusAsync()
+    {
+        var (reports, partial) = await activity.ReadAsync();
+        return new AdminAnswer(200, "application/json", StatusJson.Write(service, settings, _history, reports, partial, TimeProvider.System));
+    }
+
+    private async Task<AdminAnswer> StackAsync(Dictionary<string, StringValues>? query)
+    {
+        if (query is null || !int.TryParse(query.GetValueOrDefault("worker"), CultureInfo.InvariantCulture, out var slot)
+            || !long.TryParse(query.GetValueOrDefault("id"), CultureInfo.InvariantCulture, out var id))
+            return AdminAnswer.Plain(400, "Say which: /stack?worker=SLOT&id=ID, as in /status.json");
+        try
+        {
+            return await activity.StackAsync(slot, id) is { } stack
+                ? AdminAnswer.Plain(200, stack) : AdminAnswer.Plain(404, "That request has ended, or no thread has it");
+        }
+        catch (TimeoutException)
+        {
+            return AdminAnswer.Plain(503, "The worker does not answer; waitress-ctl stacks may tell more");
+        }
     }
 
     private AdminAnswer Readiness() => Service.NotReady(service.Board.Read()) is { } reason ? AdminAnswer.Plain(503, reason) : AdminAnswer.Plain(200, "ready");

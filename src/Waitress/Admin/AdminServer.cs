@@ -62,6 +62,7 @@ internal sealed class AdminServer : IConnectionListenerFactory, IConnectionListe
     /// <summary>Begins to answer.</summary>
     public void Start()
     {
+        _application.Start();
         _kestrel.StartAsync(_application, CancellationToken.None).GetAwaiter().GetResult();
         foreach (var socket in _sockets)
             _log.Post(LogEvent.AdminServing, socket.Url);
@@ -96,6 +97,7 @@ internal sealed class AdminServer : IConnectionListenerFactory, IConnectionListe
         }
 
         _contexts.Dispose();
+        _application.Dispose();
     }
 
     public void Dispose() => Close(unlink: true);

@@ -20,7 +20,7 @@ namespace Waitress.Http;
 /// while it waits. Each request that has ended is shown to `observed` once, on the thread that ended it. From the moment the Python thread completes the exchange, the rest runs on that thread, detached.
 /// </summary>
 internal sealed class Application(Settings settings, RequestQueue<Exchange> queue, QueueLimits limits, Watcher watcher, InFlight inFlight, IdleSweep sweep, Mailbox log,
-    Action<Exchange>? observed = null, Service? service = null) : IHttpApplication<Exchange>
+    Action<Exchange>? observed = null, Service? service = null, LiveRequests? live = null) : IHttpApplication<Exchange>
 {
     private readonly RequestGuard _guard = new(settings);
     private readonly ProxyHeaders _proxies = new(settings);
@@ -29,10 +29,18 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
     {
         // Kestrel keeps the exchange for the connection's next request.
         var kept = contextFeatures as IHostContextContainer<Exchange>;
-        var exchange = kept?.HostContext ?? new Exchange(contextFeatures, settings, sweep, inFlight);
+        var exchange = kept?.HostContext;
+        if (exchange is null)
+        {
+            exchange = new Exchange(contextFeatures, settings, sweep, inFlight);
+            live?.Add(exchange);
+        }
+
         if (kept is not null)
             kept.HostContext = exchange;
         exchange.Begin();
+        if (live is not null)
+            exchange.KeepLine();
         inFlight.Enter();
         return exchange;
     }

@@ -101,6 +101,9 @@ internal sealed class WireGuard : IDuplexPipe, IConnectionLifetimeNotificationFe
     public static void Use(ListenOptions endPoint, WireOptions options) =>
         endPoint.Use(next => connection => RunAsync(connection, next, options));
 
+    /// <summary>Called when the connection has ended.</summary>
+    public Action? Closed { get; set; }
+
     /// <summary>An application has got a request: first thing in <c>CreateContext</c>.</summary>
     public void ExchangeStarted() => InExchange = true;
 
@@ -146,6 +149,7 @@ internal sealed class WireGuard : IDuplexPipe, IConnectionLifetimeNotificationFe
         {
             connection.Transport = transport;
             wire.Client.Dispose();
+            wire.Closed?.Invoke();
             connection.Features.Set(notification);
             options.Log.TakeReason(connection.ConnectionId);
         }

@@ -150,9 +150,6 @@ internal static class MetricTable
         "gc.get_count(): objects made since the last collection of generation 0, and collections of the generation below since the last one of 1 and 2.")
     { Scope = MetricScope.Worker, Labels = [Generation] };
 
-    public static readonly MetricRow PythonFrozen = new("worker_python_frozen_objects", "worker.python.frozen_objects", MetricKind.Gauge, "",
-        "Objects that the garbage collector leaves alone (gc.freeze).") { Scope = MetricScope.Worker };
-
     // The service.
     public static readonly MetricRow Ready = new("ready", "ready", MetricKind.Gauge, "",
         "1 while /readyz answers 200.") { Scope = MetricScope.Made };
@@ -170,7 +167,7 @@ internal static class MetricTable
         Accepted, Open, NotAccepted,
         Threads, BusyThreads, StuckThreads, BusyTime, Restarts, Workers, LogLinesLost,
         WorkerInfo, WorkerStart, WorkerRequests, ResidentMemory, PrivateMemory, CpuTime, SystemThreads, OpenFiles, DotnetHeap, DotnetCollections,
-        PythonCollections, PythonCollected, PythonUncollectable, PythonPending, PythonFrozen,
+        PythonCollections, PythonCollected, PythonUncollectable, PythonPending,
         Ready, ServiceStart, Build,
     ];
 

@@ -35,9 +35,8 @@ internal static class ProcessReader
             var pages = File.ReadAllText($"/proc/{process}/statm").Split(' ');
             var resident = Number(pages[1]) * Environment.SystemPageSize;
             figures = figures with { Resident = resident, Private = resident - (Number(pages[2]) * Environment.SystemPageSize) };
-            var stat = File.ReadAllText($"/proc/{process}/stat");
-            var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
-            figures = figures with { Cpu = (Number(fields[UserAt]) + Number(fields[SystemAt])) * NanosecondsPerTick, Threads = Number(fields[ThreadsAt]) };
+            var fields = Stat(process);
+            figures = figures with { Cpu = CpuOf(fields), Threads = Number(fields[ThreadsAt]) };
 
             // Of another user's process it is not ours to see.
             return figures with { OpenFiles = Directory.EnumerateFileSystemEntries($"/proc/{process}/fd").LongCount() };
@@ -47,6 +46,29 @@ internal static class ProcessReader
             return figures;
         }
     }
+
+    /// <summary>The processor time of a process in nanoseconds; -1: unknown.</summary>
+    public static long Cpu(int process)
+    {
+        if (!OperatingSystem.IsLinux())
+            return process == Environment.ProcessId ? Own().Cpu : -1;
+        try
+        {
+            return CpuOf(Stat(process));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException or IndexOutOfRangeException)
+        {
+            return -1;
+        }
+    }
+
+    private static string[] Stat(int process)
+    {
+        var stat = File.ReadAllText($"/proc/{process}/stat");
+        return stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
+    }
+
+    private static long CpuOf(string[] fields) => (Number(fields[UserAt]) + Number(fields[SystemAt])) * NanosecondsPerTick;
 
     private static ProcessFigures Own() => ProcessFigures.Unknown with
     {

@@ -11,6 +11,12 @@ internal sealed record Service(MetricBoard Board)
     /// <summary>The interpreter's.</summary>
     public string Python { get; init; } = "";
 
+    /// <summary>The app by name, where the program was given one.</summary>
+    public string? App { get; set; }
+
+    /// <summary>Where the service listens.</summary>
+    public IReadOnlyList<string> Listen { get; init; } = [];
+
     public static string Dotnet { get; } = RuntimeInformation.FrameworkDescription;
 
     /// <summary>Of a worker process or a server alone: brings its own figures up to date.</summary>

@@ -103,21 +103,6 @@ internal sealed class WorkerFigures
             _region.Add(row.Place + series, amount);
     }
 
-    /// <summary>Python's garbage collector, as its own thread tells: per generation collections, collected and uncollectable objects, counts; then frozen objects.</summary>
-    public void PythonCollector(IReadOnlyList<long> figures)
-    {
-        MetricRow[] rows = [MetricTable.PythonCollections, MetricTable.PythonCollected, MetricTable.PythonUncollectable, MetricTable.PythonPending, MetricTable.PythonFrozen];
-        lock (_gate)
-        {
-            var next = 0;
-            foreach (var row in rows)
-            {
-                for (var series = 0; series < row.Series && next < figures.Count; series++)
-                    _region[row.Place + series] = figures[next++];
-            }
-        }
-    }
-
     /// <summary>Brings what is not counted as it comes up to date.</summary>
     public void Refresh()
     {

@@ -15,8 +15,8 @@ namespace Waitress.Python;
 internal static class ServiceFigures
 {
     /// <summary>
-    /// figures(descriptor, slots, wake_fd, inherited): makes the board in that file, and opens the admin address or takes over what an older supervisor
-    /// left; OSError with one line when that can't be had.
+    /// figures(descriptor, slots, wake_fd, inherited, app, urls): makes the board in that file, and opens the admin address or takes over what an older
+    /// supervisor left; OSError with one line when that can't be had.
     /// </summary>
     public static PyNew Open(PyArguments arguments, Settings settings, Interpreter interpreter)
     {
@@ -25,7 +25,13 @@ internal static class ServiceFigures
         var inherited = PyValues.ToList(arguments[3]).OfType<long>().ToArray();
         var service = board.OfService;
         (service[Fact.Pid], service[Fact.Started]) = (Environment.ProcessId, Now());
-        var admin = AdminServer.Open(settings, inherited, new AdminApplication(new Service(board) { Python = PythonVersion.Number }), log);
+        var told = new Service(board)
+        {
+            Python = PythonVersion.Number, App = PyTexts.ToText(arguments[4]), Listen = [.. PyValues.ToList(arguments[5]).OfType<string>()],
+        };
+        var questions = new Questions(TimeProvider.System);
+        var activity = new AskedActivity(questions, log.Wake);
+        var admin = AdminServer.Open(settings, inherited, new AdminApplication(told, settings, activity), log);
         using var types = PyObjects.Import("types"u8).OrThrow();
         using var make = PyObjects.GetAttribute(types, "SimpleNamespace"u8).OrThrow();
         using var figures = PyObjects.Call(make).OrThrow();
@@ -40,6 +46,8 @@ internal static class ServiceFigures
         Add(figures, type, "restarted", 1, values => Restarted(board, PyTexts.ToText(values[0])));
         Add(figures, type, "service", 3, values => Tell(board, values));
         Add(figures, type, "close", 1, values => Close(admin, log, PyObjects.IsTrue(values[0])));
+        Add(figures, type, "answer", 2, values => questions.Answer(PyNumbers.ToInt64(values[0]), values[1].IsNone ? null : PyTexts.ToText(values[1])));
+        Bound.Add(figures, "questions"u8, new Function("questions", 0, _ => Asked(activity)).ToPython(type));
         Bound.Add(figures, "events"u8, new Function("events", 0, _ => Engine.Events(log)).ToPython(type));
         return figures.Move();
     }
@@ -79,6 +87,10 @@ internal static class ServiceFigures
         service[Fact.State] = (long)Enum.Parse<ServiceState>(PyTexts.ToText(values[0]), ignoreCase: true);
         (service[Fact.Name], service[Fact.Generation]) = (PyNumbers.ToInt64(values[1]), PyNumbers.ToInt64(values[2]));
     }
+
+    // questions(): (number, "activity" or "stack", slot, request) each.
+    private static PyNew Asked(AskedActivity activity) =>
+        PyValues.FromList(activity.Take().Select(question => (object?)new List<object?> { question.Number, question.What, question.Slot, question.Request }));
 
     private static void Close(AdminServer? admin, Mailbox log, bool unlink)
     {
