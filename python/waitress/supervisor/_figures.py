@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import socket
+from contextlib import contextmanager
 
 from waitress.supervisor import _board
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from waitress.supervisor._loop import Loop
     from waitress.supervisor._supervisor import Supervisor
+    from waitress.supervisor._upgrade import Inherited
     from waitress.supervisor._worker_process import WorkerProcess
 
 SECONDS = 1.0
@@ -25,16 +29,19 @@ ANSWER_SECONDS = 1.5
 
 
 class Figures:
-    """``inherited`` are the admin's sockets of an older supervisor. OSError with one line when the address can't be had."""
+    """``inherited`` is what an older supervisor left. OSError with one line when the address can't be had."""
 
-    def __init__(self, loop: Loop, make: Any, slots: int, inherited: list[int], app: str, urls: list[str]) -> None:
+    def __init__(
+        self, loop: Loop, make: Any, slots: int, admin_listen: str | None, inherited: Inherited, app: str, urls: list[str]
+    ) -> None:  # fmt: skip
         self.fd = _board.memory("waitress-metrics")
+        self._admin_listen, self._inherited = admin_listen, inherited
         self._loop = loop
         self._wake, self._wake_end = socket.socketpair()
         for end in (self._wake, self._wake_end):
             end.setblocking(False)
         loop.add_reader(self._wake.fileno(), self._woken)
-        self._native = make(self.fd, slots, self._wake_end.fileno(), inherited, app, urls)
+        self._native = make(self.fd, slots, self._wake_end.fileno(), self._taken(inherited), app, urls)
         self._supervisor: Supervisor | None = None
         self.descriptors: list[int] = list(self._native.descriptors)
         self.listen: list[list[str]] = [list(each) for each in self._native.listen]
@@ -53,17 +60,9 @@ class Figures:
         """A worker was or will be replaced. The first name of the metric's reasons that is in ``reason`` counts."""
         self._native.restarted(reason)
 
-    def start(self) -> None:
-        """Answer on the admin address from now on."""
-        self._native.start()
-        self._woken()
-
-    def rest(self, resting: bool) -> None:
-        """Leave the address to another supervisor that has its sockets too, or come back to it."""
-        self._native.rest(resting)
-
     def follow(self, supervisor: Supervisor) -> None:
-        """Tell what the service is doing, as it changes; how many workers there should be, once a second."""
+        """Tell what the service is doing, as it changes, and how many workers there should be, once a second; and answer on the admin address
+        from now on. Where an older supervisor answers there: when this one serves, and that one hears of it."""
         def tell() -> None:
             state = "reloading" if supervisor.replacing.reloading and supervisor.state == "serving" else supervisor.state
             self._native.service(state, len(supervisor.places), supervisor.generation)
@@ -76,6 +75,49 @@ class Figures:
         for event in ("ready", "reloading", "reloaded", "stopping"):
             supervisor.observe(event, tell)
         turn()
+        if self._inherited.admin:
+            self._native.rest(True)
+            supervisor.observe("ready", self._take_over)
+        supervisor.observe("alone", lambda: self._native.rest(False))
+        self._native.start()
+        self._woken()
+
+    @contextmanager
+    def handing_over(self) -> Iterator[dict[str, Any]]:
+        """What a second supervisor is to be told, which is started in this scope: it answers on the admin address as soon as it serves, and
+        this one as long as it does not, and again when that one has ended."""
+        if not self.descriptors:
+            yield {}
+            return
+        reading, writing = os.pipe()
+        self._loop.add_reader(reading, lambda: self._handed_over(reading))
+        try:
+            yield {"admin": self.descriptors, "admin_listen": self._admin_listen, "ready": writing}
+        finally:
+            os.close(writing)
+
+    def _handed_over(self, reading: int) -> None:
+        if os.read(reading, 1):
+            self._native.rest(True)
+        self._loop.remove_reader(reading)
+        os.close(reading)
+
+    def _take_over(self) -> None:
+        self._native.rest(False)
+        if self._inherited.ready >= 0:
+            try:
+                os.write(self._inherited.ready, b"\1")
+            except OSError:
+                pass  # the other one has ended
+            os.close(self._inherited.ready)
+
+    def _taken(self, inherited: Inherited) -> list[int]:
+        if inherited.admin and inherited.admin_listen == self._admin_listen:
+            return inherited.admin
+        for fd in inherited.admin:
+            os.close(fd)
+        self._inherited = inherited._replace(admin=[])
+        return []
 
     def close(self, unlink: bool) -> None:
         self._loop.remove_reader(self._wake.fileno())
@@ -129,3 +171,7 @@ class NoFigures:
     def end(self, slot: int) -> None: ...
 
     def restarted(self, reason: str) -> None: ...
+
+    @contextmanager
+    def handing_over(self) -> Iterator[dict[str, Any]]:
+        yield {}

@@ -254,7 +254,8 @@ class Supervisor:
 
     def start_upgrade(self) -> None:
         if self.state != "stopping":
-            self.upgrade.start(self.binding.descriptors)
+            with self.figures.handing_over() as more:
+                self.upgrade.start(self.binding.descriptors, more)
 
     def rest(self) -> None:
         """SIGWINCH, which a terminal sends at every change of its size: it means something only while another supervisor serves."""

@@ -33,6 +33,7 @@ internal sealed class AdminServer : IConnectionListenerFactory, IConnectionListe
     private readonly SocketConnectionContextFactory _contexts;
     private readonly KestrelServer _kestrel;
     private readonly List<AdminListener> _listeners = [];
+    private bool _resting;
 
     private AdminServer(IReadOnlyList<ListenSocket> sockets, AdminApplication application, Mailbox log)
     {
@@ -65,13 +66,16 @@ internal sealed class AdminServer : IConnectionListenerFactory, IConnectionListe
         _application.Start();
         _kestrel.StartAsync(_application, CancellationToken.None).GetAwaiter().GetResult();
         foreach (var socket in _sockets)
-            _log.Post(LogEvent.AdminServing, socket.Url);
+        {
+            if (!_resting)
+                _log.Post(LogEvent.AdminServing, socket.Url);
+        }
     }
 
-    /// <summary>Leaves the address to another process that holds the socket too, or comes back to it.</summary>
+    /// <summary>Leaves the address to another process that holds the socket too, or comes back to it; before the start too.</summary>
     public void Rest(bool resting)
     {
-        _application.Closing = resting;
+        _application.Closing = _resting = resting;
         foreach (var listener in _listeners)
             listener.Rest(resting);
     }
@@ -107,6 +111,7 @@ internal sealed class AdminServer : IConnectionListenerFactory, IConnectionListe
     public ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
     {
         var listener = new AdminListener(((ListenEndPoint)endpoint).Socket, endpoint, _contexts);
+        listener.Rest(_resting);
         _listeners.Add(listener);
         return new ValueTask<IConnectionListener>(listener);
     }

@@ -14,10 +14,10 @@ internal static class MetricTable
     private const string Seconds = "seconds", Bytes = "bytes";
     private const long Millisecond = 1_000_000, Second = 1_000 * Millisecond;
 
-    // From a tenth of a millisecond, what the server itself takes under load, to a minute, beyond which any proxy has given up.
+    // From ten microseconds, below what the server itself takes, to a minute, beyond which any proxy has given up.
     private static readonly long[] Times =
     [
-        Millisecond / 10, Millisecond / 4, Millisecond / 2, Millisecond, 5 * Millisecond / 2, 5 * Millisecond, 10 * Millisecond, 25 * Millisecond,
+        Millisecond / 100, Millisecond / 40, Millisecond / 20, Millisecond / 10, Millisecond / 4, Millisecond / 2, Millisecond, 5 * Millisecond / 2, 5 * Millisecond, 10 * Millisecond, 25 * Millisecond,
         50 * Millisecond, 100 * Millisecond, 250 * Millisecond, 500 * Millisecond, Second, 5 * Second / 2, 5 * Second, 10 * Second, 30 * Second, 60 * Second,
     ];
 
