@@ -1,5 +1,6 @@
 using Waitress.Admin;
 using Waitress.CPython;
+using Waitress.Listening;
 using Waitress.Metrics;
 using Waitress.Processes;
 using Waitress.Telemetry;
@@ -13,6 +14,8 @@ internal sealed partial class Server
     private readonly bool _alone;
     private readonly Service _service;
     private readonly AdminServer? _admin;
+
+    public IReadOnlyList<ListenSocket> AdminSockets => _admin?.Sockets ?? [];
 
     /// <summary>The app's name, for the status page.</summary>
     public string? AppName
