@@ -40,6 +40,7 @@ internal sealed partial class Server
     private (Service Service, AdminServer? Admin) OpenAdmin()
     {
         _figures.Refreshing = Refresh;
+        _figures.Instruments = new Instruments(_figures.Region);
         var service = new Service(_figures.Board) { Refresh = _figures.Refresh, Python = PythonVersion.Number, Listen = [.. _sockets.Select(socket => socket.Url)] };
         return (service, _alone ? AdminServer.Open(_settings, [], new AdminApplication(service, _settings, this), _log) : null);
     }
@@ -47,6 +48,7 @@ internal sealed partial class Server
     private void CloseAdmin()
     {
         _collectors?.Dispose();
+        _figures.Instruments?.Dispose();
         _admin?.Dispose();
     }
 
