@@ -81,7 +81,7 @@ class Frame:
         ready, bad = now["workers"].get("ready", 0), not service["ready"] or service["state"] == "stopping"
         sizes = [worker["private"] for worker in self._status["workers"]]
         loads = [worker["cpu_share"] for worker in self._status["workers"]]
-        rates = next(iter(self._status["rates"]), {})
+        rates = _window(self._status["rates"]) or {}
         about = [
             f"Waitress Sharp {service['version']}", f"Python {service['python']}", clean(" ".join(service["listen"])),
             f"{'supervisor' if service['supervised'] else 'process'} {service['pid']}", f"up {_units.duration(service['uptime'])}",
@@ -101,7 +101,7 @@ class Frame:
         ]  # fmt: skip
 
     def _times(self) -> list[Line]:
-        window = next(iter(self._status["times"]), None)
+        window = _window(self._status["times"])
         title = "LAST " + _units.span(window["seconds"]).upper() if window else "TIMES"
         rows: list[Column] = [(title, lambda row: row[1], "<")]
         rows += [(rank, lambda row, rank=rank: _units.time(window[row[0]][rank] if window else None), ">") for rank in RANKS]
@@ -178,6 +178,11 @@ class Frame:
         more = "…" if self._unicode else "~"
         short = [(text if self._unicode else text.translate(PLAIN), look) for text, look in lines[: self._height]]
         return [(text if len(text) <= self._width else text[: max(self._width - 1, 0)] + more, look) for text, look in short]
+
+
+def _window(windows: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """The shortest one; in the first second of a service there is none."""
+    return windows[0] if windows and windows[0]["seconds"] >= 1 else None
 
 
 def table(columns: Sequence[Column], items: Sequence[Any], width: int) -> list[Line]:

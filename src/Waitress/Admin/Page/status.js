@@ -53,7 +53,7 @@ const many = (count, word) => `${whole(count)} ${word}${count === 1 ? "" : "s"}`
 
 function panel(size, title, ...children) {
   const note = element("small");
-  const section = element("section", { class: size }, ...(title ? [element("h2", {}, title, note)] : []), ...children);
+  const section = element("section", { class: size, "aria-label": title || "Now" }, ...(title ? [element("h2", {}, title, note)] : []), ...children);
   byId("main").append(section);
   return { section, note };
 }
@@ -164,7 +164,8 @@ function table(columns, key, below = () => null) {
   };
 }
 
-const first = windows => windows.filter((each, i) => !i || each.seconds !== windows[i - 1].seconds);  // Of a young service all windows are one.
+// Of a young service all windows are one, and in its first second there is none.
+const distinct = windows => windows.filter((each, i) => each.seconds >= 1 && (!i || each.seconds !== windows[i - 1].seconds));
 const curves = [
   chart("Throughput", "last 10 s", perSecond, [
     { name: "requests", curve: "requests", look: "one", filled: true, now: status => status.rates[0]?.requests },
@@ -192,7 +193,7 @@ const flight = table([
   ["Worker", each => last.workers.find(worker => worker.slot === each.worker)?.name ?? NONE, "n less"],
   ["Thread", each => each.thread ?? NONE, "less"],
   ["Client", each => each.client ?? NONE, "less"],
-  ["", (each, cell) => { offer(each, cell); }, "act"],
+  ["", offer, "act"],
 ], nameOf, name => open.get(name)?.row);
 const flightRest = element("p", { class: "soft" });
 const flightPanel = panel("", "Requests in flight", flight.shown, flightRest);
@@ -296,9 +297,9 @@ function renewable(section, make) {
   };
 }
 
-const showRates = renewable(ratesPanel.section, windows => [grid(windows.map(each => span(each.seconds)), "", RATES.map(([name, key, form]) => [name, i => form(first(last.rates)[i]?.[key])]))]);
+const showRates = renewable(ratesPanel.section, windows => [grid(windows.map(each => span(each.seconds)), "", RATES.map(([name, key, form]) => [name, i => form(last.rates[i]?.[key])]))]);
 const showTimes = renewable(timesPanel.section, windows => windows.map((window, w) =>
-  grid(RANKS, "Last " + span(window.seconds), TIMES.map(([name, key]) => [name, i => milliseconds(first(last.times)[w]?.[key][RANKS[i]])]))));
+  grid(RANKS, "Last " + span(window.seconds), TIMES.map(([name, key]) => [name, i => milliseconds(last.times[w]?.[key][RANKS[i]])]))));
 
 const totalsList = element("dl");
 panel("", "Since the start", totalsList).section.id = "totals";
@@ -306,6 +307,7 @@ const reasons = (title, all, bad) => Object.entries(all).map(([name, count]) => 
 
 function show(status) {
   const { service, now, totals } = last = status;
+  [status.rates, status.times] = [distinct(status.rates), distinct(status.times)];
   const sum = key => status.workers.reduce((all, each) => each[key] === null || all === null ? null : all + each[key], 0);
   put(byId("app"), service.app ?? "Waitress Sharp");
   put(byId("about"), [`Waitress Sharp ${service.version}`, `Python ${service.python}`, service.listen.join(" "),
@@ -351,8 +353,8 @@ function show(status) {
   noSlow.hidden = status.routes.slowest.length > 0;
   noFailing.hidden = status.routes.failing.length > 0;
 
-  showRates(first(status.rates));
-  showTimes(first(status.times));
+  showRates(status.rates);
+  showTimes(status.times);
   const classes = Object.entries(totals.status).filter(([, count]) => count).map(([name, count]) => [name === "none" ? "Client had gone" : `Answers ${name}`, whole(count), name === "5xx"]);
   terms(totalsList, [
     ["Requests", whole(totals.requests)], ...classes, ["Received", bytes(totals.bytes_in)], ["Sent", bytes(totals.bytes_out)], ["Connections", whole(totals.connections)],
