@@ -1,5 +1,6 @@
 using Waitress.Admin;
 using Waitress.CPython;
+using Waitress.Listening;
 using Waitress.Metrics;
 using Waitress.Processes;
 using Waitress.Telemetry;
@@ -13,6 +14,8 @@ internal sealed partial class Server
     private readonly bool _alone;
     private readonly Service _service;
     private readonly AdminServer? _admin;
+
+    public IReadOnlyList<ListenSocket> AdminSockets => _admin?.Sockets ?? [];
 
     /// <summary>The app's name, for the status page.</summary>
     public string? AppName
@@ -37,6 +40,7 @@ internal sealed partial class Server
     private (Service Service, AdminServer? Admin) OpenAdmin()
     {
         _figures.Refreshing = Refresh;
+        _figures.Instruments = new Instruments(_figures.Region);
         var service = new Service(_figures.Board) { Refresh = _figures.Refresh, Python = PythonVersion.Number, Listen = [.. _sockets.Select(socket => socket.Url)] };
         return (service, _alone ? AdminServer.Open(_settings, [], new AdminApplication(service, _settings, this), _log) : null);
     }
@@ -44,6 +48,7 @@ internal sealed partial class Server
     private void CloseAdmin()
     {
         _collectors?.Dispose();
+        _figures.Instruments?.Dispose();
         _admin?.Dispose();
     }
 

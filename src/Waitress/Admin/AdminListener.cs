@@ -68,14 +68,16 @@ internal sealed class AdminListener(ListenSocket socket, EndPoint endPoint, Sock
         return default;
     }
 
-    // The thread closes the socket, since it may be polling it. Nobody waits for that: what is accepted meanwhile is closed.
+    // The thread closes the socket, since it may be polling it. Nobody waits for that: the process may well end before.
     private void Stop()
     {
+        if (_unlink)
+            socket.RemoveFile();
         _stop.Set();
         _accepted.Writer.TryComplete();
         _awake.Set();
         if (Interlocked.Exchange(ref _started, 1) == 0)
-            socket.Close(_unlink);
+            socket.Close(unlink: false);
     }
 
     private void Run()
@@ -92,13 +94,13 @@ internal sealed class AdminListener(ListenSocket socket, EndPoint endPoint, Sock
             {
                 // That client has gone, or the other process was quicker.
             }
-            catch (SocketException)
+            catch (Exception e) when (e is SocketException or ObjectDisposedException)
             {
                 _stop.Wait(OutOfDescriptorsWait);
             }
         }
 
-        socket.Close(_unlink);
+        socket.Close(unlink: false);
     }
 
     private void Accept()

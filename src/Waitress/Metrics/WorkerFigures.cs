@@ -35,6 +35,11 @@ internal sealed class WorkerFigures
 
     public MetricBoard Board { get; }
 
+    public MetricRegion Region => _region;
+
+    /// <summary>Get each time and size as well while somebody listens.</summary>
+    public Instruments? Instruments { get; set; }
+
     /// <summary>Writes figures that are not counted as they come; asked for before somebody reads, and by the heartbeat.</summary>
     public Action<MetricRegion>? Refreshing { get; set; }
 
@@ -65,6 +70,9 @@ internal sealed class WorkerFigures
             if (refused is not null)
                 Refuse(refused);
         }
+
+        if (Instruments is { Duration.Enabled: true } instruments)
+            Pass(instruments, now, times, size, answer);
     }
 
     /// <summary>A request that was refused before it was one: nobody knows its method.</summary>
@@ -113,6 +121,22 @@ internal sealed class WorkerFigures
             for (var generation = 0; generation <= 2; generation++)
                 _region[MetricTable.DotnetCollections.Place + generation] = GC.CollectionCount(generation);
         }
+    }
+
+    // Not under the lock: what listeners do takes its time.
+    private void Pass(Instruments instruments, long now, in RequestTimes times, long size, long answer)
+    {
+        instruments.Record(MetricTable.Duration, Nanoseconds(now - times.Began));
+        if (times.Taken != 0)
+        {
+            instruments.Record(MetricTable.QueueWait, Nanoseconds(times.Taken - times.Queued));
+            instruments.Record(MetricTable.GilWait, Nanoseconds(times.GilWait));
+            if (times.Answered != 0)
+                instruments.Record(MetricTable.AppTime, Nanoseconds(times.Answered - times.Taken));
+        }
+
+        instruments.Record(MetricTable.RequestSize, size);
+        instruments.Record(MetricTable.ResponseSize, answer);
     }
 
     private void Refuse(Refusal refusal)

@@ -22,7 +22,7 @@ internal static class Engine
         using var types = PyObjects.Import("types"u8).OrThrow();
         using var make = PyObjects.GetAttribute(types, "SimpleNamespace"u8).OrThrow();
         using var engine = PyObjects.Call(make).OrThrow();
-        Bound.AddSockets(engine, server.Sockets, server.Activated);
+        Bound.AddSockets(engine, server.Sockets, server.Activated, server.AdminSockets);
         Add(engine, "threads"u8, PyNumbers.From(settings.Interpreters > 0 ? settings.ThreadsOfWorker : server.Threads));
         var type = interpreter.CallableType.Ref;
         Add(engine, "start"u8, new Function("start", 0, _ => Detached(server.Start)).ToPython(type));
