@@ -35,8 +35,10 @@ ASKED, NO_STACK = "Asked", "It has ended, or no thread has it"
 def run(source: FromAdmin | FromSupervisor, interval: float, once: bool, as_json: bool) -> None:
     """Until q, or Ctrl-C, which is the caller's. ControlError when the server does not answer: at first, and without a screen later too."""
     status = source.figures()
-    live = not once and not as_json and sys.stdout.isatty()
-    if live:
+    if not as_json and not _can_be_shown(status):
+        print(json.dumps(status, indent=2))  # a server of another version: what it says is still worth seeing
+        return
+    if not once and not as_json and sys.stdout.isatty():
         with Terminal() as terminal:
             Screen(source, interval, terminal, status).run()
         return
@@ -57,6 +59,14 @@ def _print(status: dict[str, Any], rates: dict[int, float]) -> None:
     for line, _ in _top_frame.Frame(status, width, None, rates, _shows_unicode()).lines():
         print(_shown(line))
     print(flush=True)
+
+
+def _can_be_shown(status: dict[str, Any]) -> bool:
+    try:
+        _top_frame.Frame(status, WIDTH, None, Rates().of(status)).lines()
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        return False
+    return True
 
 
 class Rates:
@@ -155,7 +165,9 @@ class Screen:
         if answer is None:
             return
         self._fault = answer.fault
-        if answer.figures is not None:
+        if answer.figures is not None and not _can_be_shown(answer.figures):
+            self._fault = "it says what this program can't show"
+        elif answer.figures is not None:
             self._status, self._heard = answer.figures, time.time()
             self._per_second = self._rates.of(answer.figures)
         if self._open is None or answer.of != _top_frame.key(self._open):

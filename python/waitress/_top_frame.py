@@ -19,6 +19,8 @@ BARS = "▁▂▃▄▅▆▇█"
 CURVE = 40
 # Columns: below that some are left out.
 WIDE = 100
+# On a low screen these go first, one after the other, until the tables that stay have so many lines.
+LESSER, LEAST_ROWS = ("about", "failing", "times", "slowest", "workers"), 3
 TIMES = (("duration", "Request"), ("queue", "Queue"), ("gil", "GIL"), ("app", "App"))
 RANKS = ("p50", "p90", "p99", "mean")
 PLAIN = str.maketrans({"·": "-", "…": "~", "↑": "k", "↓": "j"})
@@ -46,14 +48,24 @@ class Frame:
 
     def lines(self, chosen: tuple[int, int] | None = None, note: Line | None = None, footer: str | None = None) -> list[Line]:
         """All of it. ``note`` comes first, ``footer`` last."""
-        top = ([note] if note else []) + self._head() + [("", "")] + self._times()
-        bottom = [("", ""), (footer, "soft")] if footer else []
-        tables = [part for part in (self._workers(), self._requests(chosen), self._slowest(), self._failing()) if part]
-        # Of each table its heading and the blank line above are always there.
-        room = None if self._height is None else self._height - len(top) - len(bottom) - 2 * len(tables)
-        for table, rows in zip(tables, share([len(table) - 1 for table in tables], room)):
-            top += [("", ""), *cut(table, rows, chosen)]
-        return self._trim(top + bottom)
+        tables = {"workers": self._workers(), "requests": self._requests(chosen), "slowest": self._slowest(), "failing": self._failing()}
+        tables = {name: lines for name, lines in tables.items() if lines}
+        texts = {"note": [note] if note else [], "title": self._title(), "about": self._about(), "load": self._load(), "times": [("", ""), *self._times()]}
+        bottom: list[Line] = [("", ""), (footer, "soft")] if footer else []
+
+        def room() -> int | None:
+            # Of each table its heading and the blank line above are always there.
+            used = sum(map(len, texts.values())) + 2 * len(tables) + len(bottom)
+            return None if self._height is None else self._height - used
+
+        for name in LESSER:
+            if (left := room()) is not None and left < LEAST_ROWS:
+                texts.pop(name, None)
+                tables.pop(name, None)
+        shown = [line for lines in texts.values() for line in lines]
+        for lines, rows in zip(tables.values(), share([len(lines) - 1 for lines in tables.values()], room())):
+            shown += [("", ""), *cut(lines, rows, chosen)]
+        return self._trim(shown + bottom)
 
     def of_stack(self, request: Mapping[str, Any], stack: str, footer: str) -> list[Line]:
         """One request and the stack it is in; of a long one the innermost calls, which are at its end."""
@@ -76,29 +88,32 @@ class Frame:
         state = service["state"] if service["ready"] else f"{service['state']}, not ready: {service['reason']}"
         return f"{clean(service['app'] or 'Waitress Sharp')}: {clean(state)}"
 
-    def _head(self) -> list[Line]:
-        service, now = self._status["service"], self._status["now"]
-        ready, bad = now["workers"].get("ready", 0), not service["ready"] or service["state"] == "stopping"
-        sizes = [worker["private"] for worker in self._status["workers"]]
-        loads = [worker["cpu_share"] for worker in self._status["workers"]]
-        rates = _window(self._status["rates"]) or {}
+    def _title(self) -> list[Line]:
+        service = self._status["service"]
+        return [(self._service(), "title" if service["ready"] and service["state"] != "stopping" else "bad")]
+
+    def _about(self) -> list[Line]:
+        service = self._status["service"]
         about = [
             f"Waitress Sharp {service['version']}", f"Python {service['python']}", clean(" ".join(service["listen"])),
             f"{'supervisor' if service['supervised'] else 'process'} {service['pid']}", f"up {_units.duration(service['uptime'])}",
         ]  # fmt: skip
+        return [(line, "soft") for line in flow(about, " · ", self._width)]
+
+    def _load(self) -> list[Line]:
+        now, workers, rates = self._status["now"], self._status["workers"], _window(self._status["rates"]) or {}
+        sizes, loads = [worker["private"] for worker in workers], [worker["cpu_share"] for worker in workers]
         load = [
-            f"{_units.rate(rates.get('requests'))} requests/s", f"{_units.rate(rates.get('errors'))} errors/s", f"{_units.rate(rates.get('client_errors'))} client errors/s",
-            f"{_units.size(rates.get('bytes_out'))}/s sent", f"busy {_units.share(rates.get('busy'))}",
+            f"{_units.rate(rates.get('requests'))} requests/s", f"{_units.rate(rates.get('errors'))} errors/s",
+            f"{_units.rate(rates.get('client_errors'))} client errors/s", f"{_units.size(rates.get('bytes_out'))}/s sent", f"busy {_units.share(rates.get('busy'))}",
         ]  # fmt: skip
         state = [
             f"in flight {now['in_flight']}", f"queue {now['queue']}", f"oldest waits {_units.age(now['oldest_wait'] if now['queue'] else None)}",
-            f"threads busy {now['busy_threads']} of {now['threads']}", f"connections {now['connections']}", f"workers {ready} of {service['wanted']}",
+            f"threads busy {now['busy_threads']} of {now['threads']}", f"connections {now['connections']}",
+            f"workers {now['workers'].get('ready', 0)} of {self._status['service']['wanted']}",
             f"CPU {_units.share(None if None in loads else sum(loads))}", f"private {_units.size(None if None in sizes else sum(sizes))}",
         ]  # fmt: skip
-        return [
-            (self._service(), "bad" if bad else "title"), *((line, "soft") for line in flow(about, " · ", self._width)), ("", ""),
-            *((line, "") for items in (load, state) for line in flow(items, "   ", self._width)),
-        ]  # fmt: skip
+        return [("", ""), *((line, "") for items in (load, state) for line in flow(items, "   ", self._width))]
 
     def _times(self) -> list[Line]:
         window = _window(self._status["times"])

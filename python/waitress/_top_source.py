@@ -37,9 +37,13 @@ class FromSupervisor:
             return self._connection.ask(command, **arguments)
         except ControlError:
             # A late answer would be taken for that to the next question.
+            self.close()
+            raise
+
+    def close(self) -> None:
+        if self._connection is not None:
             self._connection.__exit__()
             self._connection = None
-            raise
 
 
 class FromAdmin:
