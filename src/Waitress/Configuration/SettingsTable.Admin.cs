@@ -16,7 +16,7 @@ internal static partial class SettingsTable
         new("metrics_path", SettingGroup.Admin, UrlPathOrNone, null)
         {
             Origin = "what tells of a service is not for everybody", Apply = (s, v) => s with { MetricsPath = (string?)v }, DefaultText = "none",
-            Help = "Serve the metrics under this path of the main port too, such as /metrics; the app does not get these requests. Every client may read them there.",
+            Help = "Serve the metrics under this path of the main port too, such as /metrics; GET and HEAD of it do not reach the app. Every client may read them there.",
             Difference = "New.",
         },
     ];

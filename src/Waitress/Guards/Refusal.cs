@@ -11,6 +11,9 @@ internal enum Fault
 
     /// <summary>The machine or this server could not do its part (disk full, stopping).</summary>
     Server,
+
+    /// <summary>Nobody's: who the client is, or how often it asks, has decided. Told in sums (<see cref="GuardCounts"/>).</summary>
+    None,
 }
 
 /// <summary>
@@ -21,9 +24,12 @@ internal enum Fault
 internal sealed record Refusal(int Status, string Reason, string Detail, Fault Fault)
 {
     public static readonly Refusal BadRequest = Client("bad_request", 400, "Bad Request", "The request could not be understood");
+    public static readonly Refusal Forbidden = new(403, "Forbidden", "This client may not use this server", Fault.None) { Label = "forbidden" };
+    public static readonly Refusal ForbiddenClient = Forbidden with { Keeps = true };
     public static readonly Refusal RequestTimeout = Client("request_timeout", 408, "Request Timeout", "The request did not arrive in time");
     public static readonly Refusal BodyTooLarge = Client("body_too_large", 413, "Request Entity Too Large", "The request body is too large");
     public static readonly Refusal TargetTooLong = Client("target_too_long", 414, "URI Too Long", "The request target is too long");
+    public static readonly Refusal TooManyRequests = new(429, "Too Many Requests", "This client sends too many requests", Fault.None) { RetryAfter = 1, Keeps = true, Label = "too_many_requests" };
     public static readonly Refusal HeadersTooLarge = Client("headers_too_large", 431, "Request Header Fields Too Large", "The request header is too large");
     public static readonly Refusal AppFailed = new(500, "Internal Server Error", "The server encountered an unexpected internal server error", Fault.App) { Label = "app_failed" };
     public static readonly Refusal StorageFailed = new(500, "Internal Server Error", "The server could not store the request", Fault.Server) { Label = "storage_failed" };
@@ -38,8 +44,8 @@ internal sealed record Refusal(int Status, string Reason, string Detail, Fault F
     /// <summary>Every row, for the metrics.</summary>
     public static IReadOnlyList<Refusal> All { get; } =
     [
-        BadRequest, RequestTimeout, BodyTooLarge, TargetTooLong, HeadersTooLarge, AppFailed, StorageFailed, UnknownCoding, UnknownMethod,
-        Stopping, QueueFull, WaitedTooLong, TookTooLong, UnknownVersion,
+        BadRequest, Forbidden, RequestTimeout, BodyTooLarge, TargetTooLong, TooManyRequests, HeadersTooLarge, AppFailed, StorageFailed,
+        UnknownCoding, UnknownMethod, Stopping, QueueFull, WaitedTooLong, TookTooLong, UnknownVersion,
     ];
 
     /// <summary>Its name in the metrics; rows that differ in their detail alone share it.</summary>
@@ -47,6 +53,9 @@ internal sealed record Refusal(int Status, string Reason, string Detail, Fault F
 
     /// <summary>Seconds after which the client may try again (Retry-After, RFC 9110 section 10.2.3); 0: nothing is said.</summary>
     public int RetryAfter { get; init; }
+
+    /// <summary>Whether the connection may go on after a request without a body: nothing was wrong with what was sent.</summary>
+    public bool Keeps { get; init; }
 
     /// <summary>The same refusal with a detail of its own; the detail goes to the client, so it never quotes input.</summary>
     public Refusal Because(string detail) => this with { Detail = detail };

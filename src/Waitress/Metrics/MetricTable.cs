@@ -218,8 +218,14 @@ internal static class WorkerReasons
 /// <summary>Why a connection was closed as soon as it was accepted.</summary>
 internal static class ConnectionRefusals
 {
-    public static readonly string[] Names = ["gone"];
+    public static readonly string[] Names = ["denied", "address_limit", "gone"];
+
+    /// <summary><c>deny</c> or <c>allow</c> keeps its address out.</summary>
+    public const int Denied = 0;
+
+    /// <summary>Its address had as many open as <c>limit_per_address</c> allows.</summary>
+    public const int OverLimit = 1;
 
     /// <summary>The client had closed it before it could be set up.</summary>
-    public const int Gone = 0;
+    public const int Gone = 2;
 }

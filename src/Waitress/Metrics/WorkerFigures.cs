@@ -104,6 +104,13 @@ internal sealed class WorkerFigures
     /// <param name="reason">An index into <see cref="ConnectionRefusals"/>.</param>
     public void NotAccepted(int reason) => Count(MetricTable.NotAccepted, reason);
 
+    /// <summary>Somebody was kept out; of requests the answer is counted anyway.</summary>
+    public void KeptOut(GuardReason reason)
+    {
+        if (reason is GuardReason.DeniedAddress or GuardReason.TooManyConnections)
+            NotAccepted(reason == GuardReason.DeniedAddress ? ConnectionRefusals.Denied : ConnectionRefusals.OverLimit);
+    }
+
     /// <summary>One more of a series.</summary>
     public void Count(MetricRow row, int series = 0, long amount = 1)
     {

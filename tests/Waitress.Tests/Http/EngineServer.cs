@@ -52,7 +52,7 @@ internal sealed class EngineServer : IAsyncDisposable
         listeners = new ListenerFactory(settings, new ConnectionGate(100, TimeProvider.System, figures: figures), kestrelLog);
         kestrel = new KestrelServer(Options.Create(KestrelSetup.Options(settings, outcome.Sockets, wire)), listeners, kestrelLog);
         Application = new Application(settings, queue, limits, watcher, InFlight, sweep, Log, figures is null ? null : figures.Record,
-            figures is null ? null : new Service(figures.Board), live);
+            service: figures is null ? null : new Service(figures.Board), live: live);
         Worker = new Thread(Work) { IsBackground = true };
     }
 

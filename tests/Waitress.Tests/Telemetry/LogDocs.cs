@@ -84,6 +84,12 @@ internal static class LogDocs
         [LogEvent.AdminServing] = (["http://HOST:PORT"], "`--admin-listen` is served from here on."),
         [LogEvent.OtherLayout] = ([], "The package was upgraded and the service reloaded, so that supervisor and worker have different metrics."),
         [LogEvent.TooManyStuck] = (["N"], "From now on a stuck thread costs a place of the pool. Replace the process."),
+        [LogEvent.ConnectionsDenied] = (["N", "PEER"], "Clients that `deny` or `allow` keeps out connected. The first at once, then at most every ten seconds, with the number since; so the next three."),
+        [LogEvent.ConnectionsOverLimit] = (["N", "PEER"], "Addresses wanted more connections than `limit_per_address`."),
+        [LogEvent.RequestsDenied] = (["N", "CLIENT"], "Clients that a proxy named, or that were connected before the list changed, are kept out by `deny` or `allow`."),
+        [LogEvent.RequestsOverRate] = (["N", "CLIENT"], "Clients sent more requests than `rate_limit`."),
+        [LogEvent.ListRead] = (["FILE", "N"], "A file of `deny` or `allow` has changed, and counts from now on."),
+        [LogEvent.ListBroken] = (["(file and reason in words)"], "A file of `deny` or `allow` has changed to something that can't be used. Once per change."),
     };
 
     public static string Write()
