@@ -51,8 +51,10 @@ internal sealed partial class Server : IDisposable
             _observed += accessLog.Add;
         (_figures, _alone) = OpenFigures(handoff, log);
         _observed += _figures.Record;
+        if (settings.AdminListen is not null || handoff is { Board: >= 0 })
+            (_live, _routes) = (new LiveRequests(), new RouteTable(TimeProvider.System) { Wanted = settings.AdminListen is not null });
         if (settings.AdminListen is not null)
-            (_live, _routes, _collectors) = OpenActivity();
+            _collectors = OpenCollectors();
         _observed += _routes is null ? null : _routes.Record;
         _inFlight = new InFlight(handoff?.MaxRequests ?? 0, () => Orders!.Recycle("max_requests"));
 
