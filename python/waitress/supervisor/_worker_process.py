@@ -86,13 +86,13 @@ class WorkerProcess:
                 return
             del self._unsent[:sent]
 
-    def ask(self, command: str, reply: Callable[[Any], object], seconds: float = ASK_SECONDS) -> None:
+    def ask(self, command: str, reply: Callable[[Any], object], seconds: float = ASK_SECONDS, **more: Any) -> None:
         """``reply`` gets the result, or {"error": text} when none came; exactly once."""
         self._number += 1
         number = self._number
         timer = self._loop.call_later(seconds, lambda: self._answer(number, {"error": f"no answer within {seconds:g} s"}))
         self._asked[number] = (reply, timer)
-        if not self.tell(command, id=number):
+        if not self.tell(command, id=number, **more):
             self._answer(number, {"error": "the worker can't be reached"})
 
     def kill(self, number: int) -> None:

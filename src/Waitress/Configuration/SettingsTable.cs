@@ -87,6 +87,7 @@ internal static partial class SettingsTable
         .. ClientRows,
         .. LoggingRows,
         .. AdminRows,
+        .. MemoryRows,
 
         new("url_scheme", App, Text, "http")
         {
@@ -239,6 +240,7 @@ internal static partial class SettingsTable
         Proxies => "Proxies in front",
         Limits => "Limits",
         Logging => "What is told",
+        Admin => "What operators see",
         _ => "Accepted as in Waitress, without effect here",
     };
 

@@ -33,6 +33,7 @@ internal static class Engine
         Add(engine, "requests"u8, new Function("requests", 0, _ => Requests(server.Orders)).ToPython(type));
         Add(engine, "interrupt"u8, new Function("interrupt", 2,
             values => PyNumbers.From(server.Pool?.Interrupt(PyNumbers.ToInt64(values[0]), values[1]) ?? false)).ToPython(type));
+        Add(engine, "memory"u8, new Function("memory", 0, _ => Memory()).ToPython(type));
         Add(engine, "ended"u8, new Function("ended", 0, _ => PyNumbers.From(server.Ended)).ToPython(type));
         Add(engine, "close"u8, new Function("close", 0, _ => Attached(() => Close(server, log))).ToPython(type));
         Add(engine, "interpreters"u8, PyNumbers.From(settings.Interpreters));
@@ -79,6 +80,20 @@ internal static class Engine
     {
         using var made = PyValues.FromList(items);
         return !made.IsNull && PySequences.Append(list, PySequences.TupleOf(made));
+    }
+
+    /// <summary>memory(): the collector's own figures, in bytes and seconds; collects nothing. What is committed is 0 before the first collection.</summary>
+    private static PyNew Memory()
+    {
+        var last = GC.GetGCMemoryInfo();
+        return PyValues.ToPython(new Dictionary<string, object?>
+        {
+            ["heap"] = GC.GetTotalMemory(forceFullCollection: false),
+            ["committed"] = last.TotalCommittedBytes,
+            ["fragmented"] = last.FragmentedBytes,
+            ["collections"] = new List<object?> { GC.CollectionCount(0), GC.CollectionCount(1), GC.CollectionCount(2) },
+            ["pauses"] = GC.GetTotalPauseDuration().TotalSeconds,
+        });
     }
 
     private static PyNew Stop(Server server, bool graceful) => Detached(() => server.Stop(graceful));
