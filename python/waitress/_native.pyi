@@ -26,8 +26,7 @@ class Engine:
     # Raises in the thread that is still in the request of that number; False when it has ended.
     def interrupt(self, number: int, exception_type: type[BaseException], /) -> bool: ...
     # What .NET's collector holds, in bytes: heap (objects), committed (0 before the first collection), fragmented; collections by
-    # generation; pauses in seconds. From its
-    # own books, so it costs microseconds and collects nothing.
+    # generation; pauses in seconds. From its own books, so it costs microseconds and collects nothing.
     def memory(self) -> dict[str, Any]: ...
     def close(self) -> None: ...
 
