@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
+NAMESPACE = "the names of module "
 STEPS = 4
 SECONDS = 10.0
 # A key is shown where the dict looks like a record: the keys of a table may be names and tokens of the app's users.
@@ -75,7 +76,7 @@ def _look_in_modules(wanted: Mapping[int, list[Trail]]) -> None:
             continue
         space = object.__getattribute__(module, "__dict__")
         for trail in wanted.get(id(space), ()):
-            trail.found = module_name + trail.attribute if trail.attribute else f"the names of module {module_name}"
+            trail.found = module_name + trail.attribute if trail.attribute else NAMESPACE + module_name
         if wanted.keys().isdisjoint(map(id, list(space.values()))):
             continue
         for name, value in list(space.items()):

@@ -240,7 +240,7 @@ internal static partial class SettingsTable
         Proxies => "Proxies in front",
         Limits => "Limits",
         Logging => "What is told",
-        Admin => "What operators see",
+        SettingGroup.Admin => "Metrics, health and status",
         _ => "Accepted as in Waitress, without effect here",
     };
 
