@@ -5,7 +5,7 @@ namespace Waitress.Tests.Configuration;
 public class SettingsTableTests
 {
     /// <summary>Waitress 3.0.2's settings, as its users may write them; none may go missing.</summary>
-    private static readonly string[] WaitressNames =
+    internal static readonly string[] WaitressNames =
     [
         "host", "port", "ipv4", "ipv6", "listen", "backlog", "threads", "trusted_proxy", "trusted_proxy_count", "trusted_proxy_headers",
         "log_untrusted_proxy_headers", "clear_untrusted_proxy_headers", "url_scheme", "url_prefix", "ident", "recv_bytes", "send_bytes",
