@@ -1,4 +1,3 @@
-using System.Reflection;
 using System.Text.RegularExpressions;
 using Waitress.Configuration;
 
@@ -10,8 +9,7 @@ public sealed partial class NamedOptionsTests
     // The program's own words, which are no settings.
     private static readonly string[] OfTheProgram = ["--help", "--version", "--config", "--check-config", "--call", "--app"];
 
-    private static readonly string Root = typeof(NamedOptionsTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
-        .Single(entry => entry.Key == "RepositoryRoot").Value!;
+    private static readonly string Root = Path.GetDirectoryName(Path.GetDirectoryName(SettingsDocs.File()))!;
 
     [Fact]
     public void Migration_MiddleColumn_NamesOptionsThatExist()
