@@ -47,6 +47,23 @@ public sealed partial class NamedOptionsTests
         Assert.Equal("", Listed(unknown));
     }
 
+    [Fact]
+    public void Pages_LinksOfOurs_LeadSomewhere()
+    {
+        var pages = Directory.GetFiles(Path.Combine(Root, "docs"), "*.md").Concat(Directory.GetFiles(Root, "*.md"))
+            .Concat(Directory.GetFiles(Path.Combine(Root, "deploy"), "*.md")).Concat(Directory.GetFiles(Path.Combine(Root, "examples"), "*.md"));
+        var broken = pages.SelectMany(page => Link().Matches(File.ReadAllText(page)).Select(match => (Page: page, Target: match.Groups[1].Value, Heading: match.Groups[2].Value)))
+            .Where(link => !Leads(Path.Combine(Path.GetDirectoryName(link.Page)!, link.Target.Length == 0 ? Path.GetFileName(link.Page) : link.Target), link.Heading))
+            .Select(link => $"{Path.GetFileName(link.Page)}: {link.Target}#{link.Heading}");
+        Assert.Equal("", Listed(broken));
+    }
+
+    // A heading's anchor as GitHub makes it: small letters, hyphens for blanks, nothing else but letters, digits, hyphens and underscores.
+    private static bool Leads(string path, string heading) => heading.Length == 0
+        ? Path.Exists(path)
+        : File.Exists(path) && File.ReadLines(path).Where(line => line.StartsWith('#'))
+            .Select(line => Odd().Replace(line.TrimStart('#').Trim().ToLowerInvariant(), "").Replace(' ', '-')).Contains(heading);
+
     private static string Listed(IEnumerable<string> unknown) => string.Join(", ", unknown);
 
     private static List<string[]> Rows(string page) =>
@@ -71,6 +88,12 @@ public sealed partial class NamedOptionsTests
 
     [GeneratedRegex(@"waitress-serve .*(?<!`)")]
     private static partial Regex Program();
+
+    [GeneratedRegex(@"\]\((?!https?:|mailto:)([^)#\s]*)#?([^)\s]*)\)")]
+    private static partial Regex Link();
+
+    [GeneratedRegex(@"[^\p{L}\p{N}_ -]")]
+    private static partial Regex Odd();
 
     [GeneratedRegex("`([a-z0-9_]+)`")]
     private static partial Regex Names();
