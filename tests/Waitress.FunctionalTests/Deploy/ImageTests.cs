@@ -47,6 +47,6 @@ public sealed partial class ImageTests
         return JsonSerializer.Deserialize<string[]>(match.Groups[1].Value)!;
     }
 
-    [GeneratedRegex(@"path: (/\w+)$", RegexOptions.Multiline)]
+    [GeneratedRegex(@"path: (/\w+)\n +port:")]
     private static partial Regex ProbePath();
 }
