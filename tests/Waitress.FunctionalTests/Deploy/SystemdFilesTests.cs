@@ -75,19 +75,35 @@ public sealed partial class SystemdFilesTests
     }
 
     [Fact]
-    public async Task Logrotate_WithTheFileAsInstalled_HasNothingAgainstIt()
+    public async Task Logrotate_WithTheFileAsInstalled_TurnsTheLogsOfARunningServer()
     {
         using var folder = new TemporaryFolder();
         var me = Environment.UserName;
-        folder.Write("log/access.log", "a line\n");
+        var log = folder.File("log/access.log");
+        Directory.CreateDirectory(folder.File("log"));
         File.SetUnixFileMode(folder.File("log"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        await using var server = await PythonServer.StartAsync("suite:app", ["--access-logfile=" + log]);
+        await server.AssertServesAsync();
+        await Deadline.Until(() => File.Exists(log) && new FileInfo(log).Length > 0, "a line is in the log");
         var file = folder.Write("waitress", DeployFile.Read(
             "logrotate/waitress", ("/var/log/waitress/", folder.Path + "/log/"), ("create 0640 app app", $"create 0640 {me} {me}"), ("su app app", $"su {me} {me}")));
         File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         var (code, output) = await DeployFile.RunAsync("logrotate", "-d", "-s", folder.File("state"), file);
         Assert.True(code == 0, output);
         Assert.DoesNotContain("error", output, StringComparison.OrdinalIgnoreCase);
-        Assert.Contains("considering log " + folder.File("log/access.log"), output, StringComparison.Ordinal);
+        Assert.Contains("considering log " + log, output, StringComparison.Ordinal);
+
+        (code, output) = await DeployFile.RunAsync("logrotate", "-f", "-s", folder.File("state"), file);
+        Assert.True(code == 0, output);
+        var turned = Assert.Single(Directory.GetFiles(folder.File("log")), path => path != log);
+        Assert.Single(File.ReadAllLines(turned));
+        await Deadline.Until(
+            async () =>
+            {
+                await server.AssertServesAsync();
+                return new FileInfo(log).Length > 0;
+            },
+            "lines are in the new file");
     }
 
     // Units of the machine may have faults of their own, which verify tells as well.
