@@ -105,7 +105,8 @@ class Reports:
         return rows[:MOST_TYPES]
 
     def _largest(self, objects: _objects.Objects, stopped: Callable[[], bool]) -> list[dict[str, Any]]:
-        names = _owners.find(objects.held, stopped)
+        names, pause = _owners.find(objects.held, stopped)
+        objects.pause = max(objects.pause, pause)
         rows = []
         for each, where in zip(objects.held, names):
             items = _objects.length(each)

@@ -27,6 +27,8 @@ REST_SECONDS = 0.0005
 MOST_OBJECTS = 2_000_000
 # Containers with fewer items are not looked at one by one, nor are blocks (bytes and what else holds no objects) of fewer bytes.
 LARGE_ITEMS = 64
+# What hangs in a larger one is not asked for, all at once with the GIL held, only to find what the collector does not track.
+HUGE_ITEMS = 10_000
 LARGE_BLOCK = 16 * 1024
 # How many are reported: the largest, those that have grown most since the last walk, and blocks: thousands of equal blocks must not
 # hide the dict that they hang in.
@@ -98,6 +100,7 @@ class Objects:
 
     def _count(self, part: list[object], step: int) -> None:
         groups: dict[type, list[object]] = {}
+        huge: set[int] = set()
         for each in part:
             kind = type(each)
             group = groups.get(kind)
@@ -120,9 +123,11 @@ class Objects:
                 if tally.length is None:
                     if size >= LARGE_BLOCK:
                         self._consider_block(each, size)
-                elif tally.length(each) >= LARGE_ITEMS:
-                    self._consider(each, size, tally.length(each))
-        held = gc.get_referents(*part)
+                elif (items := tally.length(each)) >= LARGE_ITEMS:
+                    self._consider(each, size, items)
+                    if items >= HUGE_ITEMS:
+                        huge.add(id(each))
+        held = gc.get_referents(*(part if not huge else [each for each in part if id(each) not in huge]))
         for each in itertools.compress(held, map(self._untracked.__contains__, map(type, held))):
             if type(each) not in LENGTHS:
                 if each.__sizeof__() >= LARGE_BLOCK:

@@ -49,11 +49,12 @@ class Edge:
         self.rank, self.text, self.head, self.attribute, self.joins = rank, text, head, attribute, joins
 
 
-def find(held: list[object], stopped: Callable[[], bool] = lambda: False) -> list[str | None]:
-    """A name for each of ``held``, or None."""
+def find(held: list[object], stopped: Callable[[], bool] = lambda: False) -> tuple[list[str | None], float]:
+    """A name for each of ``held``, or None; and the longest time that the GIL was held without a chance for others."""
     trails = [Trail(each) for each in held]
     ours = {id(trails), id(held)}
     deadline = time.monotonic() + SECONDS
+    pause = [0.0]
     for _ in range(STEPS):
         wanted: dict[int, list[Trail]] = {}
         for trail in trails:
@@ -61,13 +62,13 @@ def find(held: list[object], stopped: Callable[[], bool] = lambda: False) -> lis
                 wanted.setdefault(id(trail.head), []).append(trail)
         _look_in_modules(wanted)
         missing = {key for key, some in wanted.items() if some[0].found is None}
-        for key, edge in _look_everywhere(missing, ours, lambda: time.monotonic() > deadline or stopped()).items():
+        for key, edge in _look_everywhere(missing, ours, pause, lambda: time.monotonic() > deadline or stopped()).items():
             for trail in wanted[key]:
                 if edge.head is None:
                     trail.found = edge.text + (trail.attribute if edge.joins else trail.path)
                 else:
                     trail.attribute, trail.path, trail.head = edge.attribute + trail.path, edge.text + trail.path, edge.head
-    return [trail.found for trail in trails]
+    return [trail.found for trail in trails], max(pause)
 
 
 def _look_in_modules(wanted: Mapping[int, list[Trail]]) -> None:
@@ -87,13 +88,19 @@ def _look_in_modules(wanted: Mapping[int, list[Trail]]) -> None:
                     trail.found = text
 
 
-def _look_everywhere(wanted: set[int], ours: set[int], stopped: Callable[[], bool]) -> dict[int, Edge]:
+def _look_everywhere(wanted: set[int], ours: set[int], pause: list[float], stopped: Callable[[], bool]) -> dict[int, Edge]:
     """The best holder of each."""
     best: dict[int, Edge] = {}
     if not wanted:
         return best
-    for part in slices(gc.get_objects(), stopped):
-        if wanted.isdisjoint(map(id, gc.get_referents(*part))):
+    begun = time.perf_counter()
+    objects = gc.get_objects()
+    pause.append(time.perf_counter() - begun)
+    for part in slices(objects, stopped):
+        begun = time.perf_counter()
+        nothing = wanted.isdisjoint(map(id, gc.get_referents(*part)))
+        pause[0] = max(pause[0], time.perf_counter() - begun)
+        if nothing:
             continue
         for each in part:
             if _is_ours(each, ours):
