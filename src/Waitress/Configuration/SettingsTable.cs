@@ -87,6 +87,7 @@ internal static partial class SettingsTable
         .. ClientRows,
         .. LoggingRows,
         .. AdminRows,
+        .. MemoryRows,
 
         new("url_scheme", App, Text, "http")
         {

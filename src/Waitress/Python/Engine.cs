@@ -34,6 +34,7 @@ internal static class Engine
         Add(engine, "requests"u8, new Function("requests", 0, _ => Requests(server.Orders)).ToPython(type));
         Add(engine, "interrupt"u8, new Function("interrupt", 2,
             values => PyNumbers.From(server.Pool?.Interrupt(PyNumbers.ToInt64(values[0]), values[1]) ?? false)).ToPython(type));
+        Add(engine, "memory"u8, new Function("memory", 0, _ => Memory()).ToPython(type));
         Add(engine, "called"u8, new Function("called", 1, values => Called(server, PyTexts.ToText(values[0]))).ToPython(type));
         Add(engine, "collector"u8, new Function("collector", 1, values => Told(server.Pool, values[0])).ToPython(type));
         Add(engine, "activity"u8, new Function("activity", 0, _ => PyTexts.FromText(server.Activity())).ToPython(type));
@@ -88,6 +89,20 @@ internal static class Engine
     {
         using var made = PyValues.FromList(items);
         return !made.IsNull && PySequences.Append(list, PySequences.TupleOf(made));
+    }
+
+    /// <summary>memory(): the collector's own figures, in bytes and seconds; collects nothing. What is committed is 0 before the first collection.</summary>
+    private static PyNew Memory()
+    {
+        var last = GC.GetGCMemoryInfo();
+        return PyValues.ToPython(new Dictionary<string, object?>
+        {
+            ["heap"] = GC.GetTotalMemory(forceFullCollection: false),
+            ["committed"] = last.TotalCommittedBytes,
+            ["fragmented"] = last.FragmentedBytes,
+            ["collections"] = new List<object?> { GC.CollectionCount(0), GC.CollectionCount(1), GC.CollectionCount(2) },
+            ["pauses"] = GC.GetTotalPauseDuration().TotalSeconds,
+        });
     }
 
     /// <summary>collector(figures): what the interpreter's garbage collector has done.</summary>

@@ -13,7 +13,7 @@ internal static class LogDocs
         This page is made from the table of log events in the code (`LogEvent`); a test fails when the two differ.
 
         Every entry goes through Python's `logging`, on two loggers: `waitress`, and below it `waitress.queue` for the queue
-        of requests alone; a supervisor has `waitress.supervisor`. The app's own set-up of `logging` rules, unless an option below says where
+        of requests alone; a supervisor has `waitress.supervisor`, and `--memory-report` writes to `waitress.memory`. The app's own set-up of `logging` rules, unless an option below says where
         entries go. The access log is another matter: [access-log.md](access-log.md).
 
         - `waitress-serve` sets the logger `waitress` to INFO where the app has given it no level, and calls
