@@ -123,6 +123,7 @@ class Control:
             from waitress import _reopen
 
             _reopen.reopen()
+            self._engine().renew()
         else:
             answer = ANSWERS.get(str(command), _unknown)
             interpreters = self._server._interpreters if self._server is not None else None

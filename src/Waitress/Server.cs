@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -8,6 +9,7 @@ using Waitress.Http;
 using Waitress.Listening;
 using Waitress.Processes;
 using Waitress.Telemetry;
+using Waitress.Tls;
 using Waitress.Workers;
 using Waitress.Wsgi;
 
@@ -33,13 +35,15 @@ internal sealed partial class Server : IDisposable
     private readonly Pool? _pool;
     private volatile Pool[] _pools = []; // Replaced, never changed.
     private readonly Watcher _watcher;
+    private readonly CertificateWatch? _certificates;
     private readonly KestrelServer _kestrel;
     private readonly CancellationTokenSource _atOnce = new();
     private readonly Lock _gate = new();
     private Task? _start;
     private bool _stopping;
 
-    private Server(Settings settings, IReadOnlyList<ListenSocket> sockets, Handoff? handoff, Interpreter interpreter, PyRef app, Mailbox log)
+    private Server(
+        Settings settings, IReadOnlyList<ListenSocket> sockets, LoadedCertificates? certificates, Handoff? handoff, Interpreter interpreter, PyRef app, Mailbox log)
     {
         (_settings, _sockets, _log) = (settings, sockets, log);
         _inFlight = new InFlight(handoff?.MaxRequests ?? 0, () => Orders!.Recycle("max_requests"));
@@ -47,7 +51,8 @@ internal sealed partial class Server : IDisposable
         // A hand-off without a board is sockets alone: opened as root by a program that has no supervisor.
         _slot = handoff is null or { Board: < 0 } ? null : WorkerSlot.Open(handoff, TimeProvider.System, WriteFigures);
 
-        // A connection has one request at a time, so the queue can't be longer than there are connections.
+        // A connection of HTTP/1 has one request at a time, so the queue can't be longer than there are connections. Those of HTTP/2, which may have
+        // more, share the same bound.
         var backlog = settings.BacklogLimit ?? (int)Math.Min((long)settings.ConnectionLimit + sockets.Count, int.MaxValue);
         _queue = new RequestQueue<Exchange>(backlog, TimeProvider.System);
         _limits = new QueueLimits(_queue, TimeSpan.FromSeconds(settings.QueueTimeout), backlog, log, TimeProvider.System);
@@ -60,7 +65,9 @@ internal sealed partial class Server : IDisposable
         var kestrelLog = new KestrelLog(KestrelReports);
         _listeners = new ListenerFactory(settings, connections, kestrelLog, text => log.Post(LogEvent.AcceptFailed, text), _slot);
         var wire = new WireOptions(settings.Ident, TimeProvider.System, kestrelLog, RefusedOnTheWire, () => _inFlight.Retiring);
-        _kestrel = new KestrelServer(Options.Create(KestrelSetup.Options(settings, sockets, wire)), _listeners, kestrelLog);
+        _certificates = certificates is null ? null : new CertificateWatch(certificates, TimeProvider.System, log);
+        var tls = _certificates is null ? null : new TlsOptions(_certificates, settings.Ident, TimeProvider.System, log);
+        _kestrel = new KestrelServer(Options.Create(KestrelSetup.Options(settings, sockets, wire, tls, Http2Failed)), _listeners, kestrelLog);
     }
 
     /// <summary>Where it listens, for "Serving on" and effective_listen.</summary>
@@ -85,7 +92,8 @@ internal sealed partial class Server : IDisposable
     /// Opens the sockets, or takes those of the hand-off; what can't be opened is an IOException with one line, and nothing stays open.
     /// </summary>
     public static Server Open(
-        Settings settings, IReadOnlyDictionary<string, string> environment, Handoff? handoff, Interpreter interpreter, PyRef app, Mailbox log)
+        Settings settings, LoadedCertificates? certificates, IReadOnlyDictionary<string, string> environment, Handoff? handoff, Interpreter interpreter, PyRef app,
+        Mailbox log)
     {
         // A worker's environment is its supervisor's: what systemd told that one is not meant for this process.
         var activated = handoff is not null || settings.ListenStated ? [] : InheritedSockets.FromSystemd(environment, Environment.ProcessId);
@@ -98,9 +106,11 @@ internal sealed partial class Server : IDisposable
             _ => ListenSockets.Share(settings, handoff.Sockets),
         };
         var sockets = outcome.SocketsOrThrow();
+        foreach (var socket in sockets)
+            socket.IsTls = settings.Tls;
         try
         {
-            return new Server(settings, sockets, handoff, interpreter, app, log) { Activated = activated.Count > 0 };
+            return new Server(settings, sockets, certificates, handoff, interpreter, app, log) { Activated = activated.Count > 0 };
         }
         catch
         {
@@ -118,6 +128,7 @@ internal sealed partial class Server : IDisposable
             if (_stopping)
                 return; // A signal came first; there is nothing to stop.
             _watcher.Start();
+            _certificates?.Start();
             _start = _kestrel.StartAsync(new Application(_settings, _queue, _limits, _watcher, _inFlight, _sweep, _log), CancellationToken.None);
         }
 
@@ -130,6 +141,9 @@ internal sealed partial class Server : IDisposable
             _listeners.Start();
         }
     }
+
+    /// <summary>Looks whether the files of certificates have changed, at once.</summary>
+    public void RenewCertificates() => _certificates?.LookNow();
 
     /// <summary>The body of one Python worker thread: serves until the server has ended.</summary>
     public void Work() => _pool?.Work();
@@ -207,6 +221,7 @@ internal sealed partial class Server : IDisposable
         _kestrel.Dispose();
         _slot?.Dispose();
         _sweep.Dispose();
+        _certificates?.Dispose();
         _watcher.Dispose();
         _atOnce.Dispose();
         _pool?.Dispose();
@@ -250,6 +265,8 @@ internal sealed partial class Server : IDisposable
     }
 
     private void TellCrowded(bool crowded) => _log.Post(crowded ? LogEvent.LimitReached : LogEvent.LimitLeft, _settings.ConnectionLimit);
+
+    private void Http2Failed(EndPoint? peer, string reason) => _log.Post(LogEvent.Http2Failed, peer is IPEndPoint ? peer : "localhost", reason);
 
     private void RefusedOnTheWire(RefusedRequest refused) =>
         _log.Post(LogEvent.Refused, refused.Remote, refused.Status, refused.Reason);

@@ -81,6 +81,9 @@ class FakeEngine:
     def ended(self):
         return self._ended
 
+    def renew(self):
+        self.calls.append("renew")
+
     def close(self):
         self.calls.append("close")
 

@@ -197,8 +197,8 @@ class Supervisor:
 
     def _begin_service(self) -> None:
         self.state = "serving"
-        for host, port in self.binding.listen:
-            logger.info("Serving on http://%s:%s", f"[{host}]" if ":" in str(host) else host, port)
+        for url in self.binding.urls:
+            logger.info("Serving on %s", url)
         logger.info("%s", self.commands.headline())
         self.scale.fit()
         self.tell("ready")

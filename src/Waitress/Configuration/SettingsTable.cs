@@ -237,6 +237,7 @@ internal static partial class SettingsTable
         Program => "The program itself",
         App => "What the app is told",
         Proxies => "Proxies in front",
+        SettingGroup.Tls => "TLS and versions of HTTP",
         Limits => "Limits",
         Logging => "What is told",
         _ => "Accepted as in Waitress, without effect here",

@@ -26,9 +26,9 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
 
     public Exchange CreateContext(IFeatureCollection contextFeatures)
     {
-        // Kestrel keeps the exchange for the connection's next request.
+        // Kestrel keeps the exchange for the next request of the connection or stream.
         var kept = contextFeatures as IHostContextContainer<Exchange>;
-        var exchange = kept?.HostContext ?? new Exchange(contextFeatures, settings, sweep, inFlight);
+        var exchange = kept?.HostContext is { IsSpent: false } usable ? usable : new Exchange(contextFeatures, settings, sweep, inFlight);
         if (kept is not null)
             kept.HostContext = exchange;
         exchange.Begin();
@@ -60,8 +60,9 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
         // 5. Send what is left, at the client's pace.
         await exchange.Response.FinishAsync();
 
-        // Kestrel would wait for the rest of a refused body (5 s) before it closes; told that the request was bad it does not.
-        if (refusal is not null && exchange.HasBody)
+        // Kestrel would wait for the rest of a refused body (5 s) before it closes; told that the request was bad it does not. On HTTP/2 it tells
+        // the client not to send the rest.
+        if (refusal is not null && exchange.HasBody && !exchange.IsMultiplexed)
             throw new BadHttpRequestException(refusal.Reason, refusal.Status);
     }
 
@@ -71,6 +72,8 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
         {
             // Cut on purpose, which was logged where it was decided, or the client went: nothing is wrong here.
             case null or CutException or ConnectionResetException or OperationCanceledException or BadHttpRequestException:
+                break;
+            case IOException when context.IsMultiplexed && context.ClientGone: // The client has reset the stream while its body was read.
                 break;
             case IOException:
                 log.Post(LogEvent.StorageFailed, "a response", exception.Message);

@@ -2,6 +2,7 @@ using Waitress.Configuration;
 using Waitress.CPython;
 using Waitress.Processes;
 using Waitress.Telemetry;
+using Waitress.Tls;
 using Waitress.Workers;
 using Waitress.Wsgi;
 
@@ -14,11 +15,11 @@ internal static class Engine
     /// open(app, wake_fd, environ, handoff): opens the sockets, or takes those that a supervisor handed to this worker process (else
     /// handoff is None); OSError with one line when that fails.
     /// </summary>
-    public static PyNew Open(PyArguments arguments, Settings settings, Interpreter interpreter)
+    public static PyNew Open(PyArguments arguments, Settings settings, LoadedCertificates? certificates, Interpreter interpreter)
     {
         var log = new Mailbox((int)PyNumbers.ToInt64(arguments[1]));
         var handoff = arguments[3].IsNone ? null : Handoff.From(PyValues.ToDictionary(arguments[3]));
-        var server = Server.Open(settings, PyValues.ToTexts(arguments[2]), handoff, interpreter, arguments[0], log);
+        var server = Server.Open(settings, certificates, PyValues.ToTexts(arguments[2]), handoff, interpreter, arguments[0], log);
         using var types = PyObjects.Import("types"u8).OrThrow();
         using var make = PyObjects.GetAttribute(types, "SimpleNamespace"u8).OrThrow();
         using var engine = PyObjects.Call(make).OrThrow();
@@ -29,6 +30,7 @@ internal static class Engine
         Add(engine, "work"u8, new Function("work", 0, _ => Attached(server.Work)).ToPython(type));
         Add(engine, "stop"u8, new Function("stop", 1, values => Stop(server, PyObjects.IsTrue(values[0]))).ToPython(type));
         Add(engine, "retire"u8, new Function("retire", 0, _ => Detached(server.Retire)).ToPython(type));
+        Add(engine, "renew"u8, new Function("renew", 0, _ => Detached(server.RenewCertificates)).ToPython(type));
         Add(engine, "events"u8, new Function("events", 0, _ => Events(log)).ToPython(type));
         Add(engine, "requests"u8, new Function("requests", 0, _ => Requests(server.Orders)).ToPython(type));
         Add(engine, "interrupt"u8, new Function("interrupt", 2,

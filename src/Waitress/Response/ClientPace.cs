@@ -1,7 +1,6 @@
 using System.IO.Pipelines;
 using Waitress.Configuration;
 using Waitress.Http;
-using Waitress.Listening;
 
 namespace Waitress.Response;
 
@@ -17,7 +16,7 @@ internal static class ClientPace
         if (!flush.IsCompletedSuccessfully)
         {
             var task = flush.AsTask();
-            if (!await SocketProgress.WaitAsync(task, exchange.Socket, TimeSpan.FromSeconds(settings.ChannelTimeout), TimeProvider.System))
+            if (!await exchange.TakesAsync(task, TimeSpan.FromSeconds(settings.ChannelTimeout)))
             {
                 exchange.Response.CutOff();
                 exchange.ClientLost();

@@ -10,6 +10,7 @@ using Waitress.Http;
 using Waitress.Listening;
 using Waitress.Telemetry;
 using Waitress.Tests.Telemetry;
+using Waitress.Tls;
 using Waitress.Workers;
 
 namespace Waitress.Tests.Http;
@@ -48,8 +49,12 @@ internal sealed class EngineServer : IAsyncDisposable
                 Log.Post(LogEvent.EngineFault, text);
         });
         var wire = new WireOptions(settings.Ident, TimeProvider.System, kestrelLog, _ => { });
+        var errors = new List<string>();
+        Certificates = CertificateFiles.Open(settings, errors) is { } certificates ? new CertificateWatch(certificates, TimeProvider.System, Log) : null;
+        Assert.Empty(errors);
+        var tls = Certificates is null ? null : new TlsOptions(Certificates, settings.Ident, TimeProvider.System, Log);
         listeners = new ListenerFactory(settings, new ConnectionGate(100, TimeProvider.System), kestrelLog);
-        kestrel = new KestrelServer(Options.Create(KestrelSetup.Options(settings, outcome.Sockets, wire)), listeners, kestrelLog);
+        kestrel = new KestrelServer(Options.Create(KestrelSetup.Options(settings, outcome.Sockets, wire, tls, (_, reason) => Ended.Enqueue(reason))), listeners, kestrelLog);
         Application = new Application(settings, queue, limits, watcher, InFlight, sweep, Log);
         Worker = new Thread(Work) { IsBackground = true };
     }
@@ -59,6 +64,13 @@ internal sealed class EngineServer : IAsyncDisposable
     public InFlight InFlight { get; } = new();
 
     public Mailbox Log { get; }
+
+    public CertificateWatch? Certificates { get; }
+
+    /// <summary>Why connections of HTTP/2 were ended.</summary>
+    public ConcurrentQueue<string> Ended { get; } = [];
+
+    public IPEndPoint EndPoint => (IPEndPoint)socket.Socket.LocalEndPoint!;
 
     public Application Application { get; }
 
@@ -96,6 +108,7 @@ internal sealed class EngineServer : IAsyncDisposable
         listeners.Dispose();
         watcher.Dispose();
         sweep.Dispose();
+        Certificates?.Dispose();
         Log.Dispose();
         wake.Reader.Dispose();
         wake.Writer.Dispose();

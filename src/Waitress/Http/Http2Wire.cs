@@ -1,0 +1,222 @@
+// The wire of an HTTP/2 connection, between the socket (or TLS) and Kestrel.
+// Receives the bytes of Kestrel's frames; hands them on. Promises: a connection whose client takes nothing for channel_timeout is cut off;
+// one on which no request has run for channel_timeout ends, whatever else is sent on it; at a stop the client is told not to
+// send more (GOAWAY), and a request that is on its way still arrives.
+// Runs on whatever thread Kestrel works the connection on; looks come from Kestrel's heartbeat, the stop from another thread.
+using System.IO.Pipelines;
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
+
+namespace Waitress.Http;
+
+/// <summary>What all HTTP/2 wires of a server share.</summary>
+/// <param name="Wire">What they share with those of HTTP/1.</param>
+/// <param name="Patience">channel_timeout.</param>
+/// <param name="Failed">Told the peer and the reason when a client's mistake, or too much of something, has ended a connection.</param>
+internal sealed record Http2Options(WireOptions Wire, TimeSpan Patience, Action<EndPoint?, string>? Failed = null);
+
+/// <summary>Wraps the transport of a connection, among whose features it is found.</summary>
+internal sealed class Http2Wire : IDuplexPipe, IConnectionLifetimeNotificationFeature, IDisposable
+{
+    // As WireGuard's: a new connection has a second for its first request, one that was used what a request on the machine needs to reach us.
+    private static readonly TimeSpan GraceForNew = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan GraceForIdle = TimeSpan.FromMilliseconds(50);
+
+    // Between GOAWAY and the cut, for what Kestrel still has to send.
+    private static readonly TimeSpan LastGrace = TimeSpan.FromSeconds(5);
+
+    private readonly ConnectionContext _connection;
+    private readonly Http2Options _options;
+    private readonly IConnectionLifetimeNotificationFeature _notification;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly TimeProvider _clock;
+    private long _quietSince;
+    private int _exchanges;
+    private bool _used;
+    private int _ended;
+
+    private Http2Wire(ConnectionContext connection, Http2Options options, IConnectionLifetimeNotificationFeature notification)
+    {
+        (_connection, _options, _notification, _clock) = (connection, options, notification, options.Wire.Clock);
+        _quietSince = _clock.GetTimestamp();
+        Input = connection.Transport.Input;
+        Output = new Http2WireWriter(connection.Transport.Output, this);
+    }
+
+    public PipeReader Input { get; }
+
+    public PipeWriter Output { get; }
+
+    public EndPoint? LocalEndPoint => _connection.LocalEndPoint;
+
+    /// <summary>The client's socket.</summary>
+    internal Socket? Socket => _connection.Features.Get<IConnectionSocketFeature>()?.Socket;
+
+    internal TimeSpan Patience => _options.Patience;
+
+    internal TimeProvider Clock => _clock;
+
+    CancellationToken IConnectionLifetimeNotificationFeature.ConnectionClosedRequested
+    {
+        get => _stop.Token;
+        set => _notification.ConnectionClosedRequested = value;
+    }
+
+    void IConnectionLifetimeNotificationFeature.RequestClose() => _notification.RequestClose();
+
+    public void ExchangeStarted()
+    {
+        _used = true;
+        Interlocked.Increment(ref _exchanges);
+    }
+
+    public void ExchangeEnded()
+    {
+        if (Interlocked.Decrement(ref _exchanges) == 0)
+            Volatile.Write(ref _quietSince, _clock.GetTimestamp());
+    }
+
+    public void Dispose() => _stop.Dispose();
+
+    /// <summary>Serves a connection that was found to be HTTP/2.</summary>
+    public static async Task RunAsync(ConnectionContext connection, ConnectionDelegate next, Http2Options options)
+    {
+        var transport = connection.Transport;
+        var notification = connection.Features.Get<IConnectionLifetimeNotificationFeature>()!;
+        using var wire = new Http2Wire(connection, options, notification);
+        connection.Transport = wire;
+        connection.Features.Set(wire);
+        connection.Features.Set<IConnectionLifetimeNotificationFeature>(wire);
+        connection.Features.Get<IConnectionHeartbeatFeature>()?.OnHeartbeat(static wire => ((Http2Wire)wire).Look(), wire);
+        options.Wire.Log.Listen(connection.ConnectionId, (status, reason) => wire.Tell(status, reason));
+
+        // Disposed before the wire: that waits for a stop that is being told right now, which would find its source disposed.
+        await using var stop = notification.ConnectionClosedRequested.UnsafeRegister(static wire => ((Http2Wire)wire!).OnStop(), wire);
+        try
+        {
+            await next(connection);
+            // GOAWAY has been sent; a socket that is closed with unread bytes would reset the connection, and the client might not see it.
+            await Lingering.DrainAsync(transport.Input, wire.Socket, expectMore: false, wire._clock);
+        }
+        finally
+        {
+            Volatile.Write(ref wire._ended, 1);
+            connection.Transport = transport;
+            connection.Features.Set(notification);
+            options.Wire.Log.Forget(connection.ConnectionId);
+        }
+    }
+
+    /// <summary>The client takes nothing.</summary>
+    internal void CutOff() => _connection.Abort(new ConnectionAbortedException("The client took nothing for channel_timeout"));
+
+    private void Tell(int? status, string reason)
+    {
+        if (status is { } refused)
+            _options.Wire.Refused?.Invoke(new RefusedRequest(_connection.RemoteEndPoint, refused, reason));
+        else
+            _options.Failed?.Invoke(_connection.RemoteEndPoint, reason);
+    }
+
+    // Once a second. Kestrel ends connections without streams itself, but pings hold it off, and a stream whose last bytes the client does not
+    // take counts as one that runs.
+    private void Look()
+    {
+        if (Volatile.Read(ref _exchanges) != 0 || Volatile.Read(ref _ended) != 0)
+            return;
+        var quiet = _clock.GetElapsedTime(Volatile.Read(ref _quietSince));
+        if (quiet > _options.Patience + LastGrace)
+            _connection.Abort(new ConnectionAbortedException("No request for channel_timeout"));
+        else if (quiet > _options.Patience)
+            Stop();
+    }
+
+    private void OnStop()
+    {
+        // Told at once to a client that waits for answers: it sends no more then, and what it sent meanwhile is served.
+        if (Volatile.Read(ref _exchanges) != 0)
+            Stop();
+        else
+            _ = StopWhenIdleAsync();
+    }
+
+    private async Task StopWhenIdleAsync()
+    {
+        await Task.Delay(_used ? GraceForIdle : GraceForNew, _clock);
+        // On a busy machine a request may have waited in the kernel for all of the grace.
+        if (HasSent())
+            await Task.Delay(GraceForIdle, _clock);
+        Stop();
+    }
+
+    private bool HasSent()
+    {
+        try
+        {
+            return Volatile.Read(ref _ended) == 0 && Socket?.Available > 0;
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            return false;
+        }
+    }
+
+    private void Stop()
+    {
+        try
+        {
+            if (Volatile.Read(ref _ended) == 0)
+                _stop.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // It ended just now.
+        }
+    }
+}
+
+/// <summary>What Kestrel writes an HTTP/2 connection through: a write that the client does not take has an end.</summary>
+internal sealed class Http2WireWriter(PipeWriter inner, Http2Wire wire) : PipeWriter
+{
+    /// <inheritdoc/>
+    public override bool CanGetUnflushedBytes => inner.CanGetUnflushedBytes;
+
+    /// <inheritdoc/>
+    public override long UnflushedBytes => inner.UnflushedBytes;
+
+    /// <inheritdoc/>
+    public override Memory<byte> GetMemory(int sizeHint = 0) => inner.GetMemory(sizeHint);
+
+    /// <inheritdoc/>
+    public override Span<byte> GetSpan(int sizeHint = 0) => inner.GetSpan(sizeHint);
+
+    /// <inheritdoc/>
+    public override void Advance(int bytes) => inner.Advance(bytes);
+
+    /// <inheritdoc/>
+    public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default) => Guard(inner.FlushAsync(cancellationToken));
+
+    /// <inheritdoc/>
+    public override ValueTask<FlushResult> WriteAsync(ReadOnlyMemory<byte> source, CancellationToken cancellationToken = default) =>
+        Guard(inner.WriteAsync(source, cancellationToken));
+
+    /// <inheritdoc/>
+    public override void CancelPendingFlush() => inner.CancelPendingFlush();
+
+    /// <inheritdoc/>
+    public override void Complete(Exception? exception = null) => inner.Complete(exception);
+
+    /// <inheritdoc/>
+    public override ValueTask CompleteAsync(Exception? exception = null) => inner.CompleteAsync(exception);
+
+    private ValueTask<FlushResult> Guard(ValueTask<FlushResult> flush) => flush.IsCompletedSuccessfully ? flush : GuardAsync(flush.AsTask());
+
+    private async ValueTask<FlushResult> GuardAsync(Task<FlushResult> flush)
+    {
+        if (!await Listening.SocketProgress.WaitAsync(flush, wire.Socket, wire.Patience, wire.Clock))
+            wire.CutOff();
+        return await flush;
+    }
+}
