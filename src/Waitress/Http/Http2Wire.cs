@@ -1,6 +1,7 @@
 // The wire of an HTTP/2 connection, between the socket (or TLS) and Kestrel.
 // Receives the bytes of Kestrel's frames; hands them on. Promises: a connection whose client takes nothing for channel_timeout is cut off;
-// one on which no request has run for channel_timeout ends, whatever else is sent on it; at a stop the client is told not to
+// one on which no request has run for channel_timeout ends, whatever else is sent on it, and one that is flooded with frames that bring
+// nothing on ends at once; at a stop the client is told not to
 // send more (GOAWAY), and a request that is on its way still arrives.
 // Runs on whatever thread Kestrel works the connection on; looks come from Kestrel's heartbeat, the stop from another thread.
 using System.IO.Pipelines;
@@ -34,14 +35,14 @@ internal sealed class Http2Wire : IDuplexPipe, IConnectionLifetimeNotificationFe
     private readonly TimeProvider _clock;
     private long _quietSince;
     private int _exchanges;
-    private bool _used;
+    private bool _used, _failed;
     private int _ended;
 
     private Http2Wire(ConnectionContext connection, Http2Options options, IConnectionLifetimeNotificationFeature notification)
     {
         (_connection, _options, _notification, _clock) = (connection, options, notification, options.Wire.Clock);
         _quietSince = _clock.GetTimestamp();
-        Input = connection.Transport.Input;
+        Input = new Http2WireReader(connection.Transport.Input, this);
         Output = new Http2WireWriter(connection.Transport.Output, this);
     }
 
@@ -53,6 +54,9 @@ internal sealed class Http2Wire : IDuplexPipe, IConnectionLifetimeNotificationFe
 
     /// <summary>The client's socket.</summary>
     internal Socket? Socket => _connection.Features.Get<IConnectionSocketFeature>()?.Socket;
+
+    /// <summary>Whether the client sent too much of what brings nothing on.</summary>
+    internal bool IsFlooded { get; private set; }
 
     internal TimeSpan Patience => _options.Patience;
 
@@ -98,7 +102,7 @@ internal sealed class Http2Wire : IDuplexPipe, IConnectionLifetimeNotificationFe
         {
             await next(connection);
             // GOAWAY has been sent; a socket that is closed with unread bytes would reset the connection, and the client might not see it.
-            await Lingering.DrainAsync(transport.Input, wire.Socket, expectMore: false, wire._clock);
+            await Lingering.DrainAsync(transport.Input, wire.Socket, expectMore: wire._failed, wire._clock);
         }
         finally
         {
@@ -109,6 +113,13 @@ internal sealed class Http2Wire : IDuplexPipe, IConnectionLifetimeNotificationFe
         }
     }
 
+    /// <summary>The connection has no bytes from now on; on the thread that reads.</summary>
+    internal void Flooded()
+    {
+        IsFlooded = true;
+        Fail("too many frames that belong to no request (pings, settings, priorities, empty ones)");
+    }
+
     /// <summary>The client takes nothing.</summary>
     internal void CutOff() => _connection.Abort(new ConnectionAbortedException("The client took nothing for channel_timeout"));
 
@@ -117,7 +128,16 @@ internal sealed class Http2Wire : IDuplexPipe, IConnectionLifetimeNotificationFe
         if (status is { } refused)
             _options.Wire.Refused?.Invoke(new RefusedRequest(_connection.RemoteEndPoint, refused, reason));
         else
-            _options.Failed?.Invoke(_connection.RemoteEndPoint, reason);
+            Fail(reason);
+    }
+
+    // One reason for each connection, the first: what follows from it is told by Kestrel as well.
+    private void Fail(string reason)
+    {
+        if (_failed)
+            return;
+        _failed = true;
+        _options.Failed?.Invoke(_connection.RemoteEndPoint, reason);
     }
 
     // Once a second. Kestrel ends connections without streams itself, but pings hold it off, and a stream whose last bytes the client does not
@@ -174,49 +194,5 @@ internal sealed class Http2Wire : IDuplexPipe, IConnectionLifetimeNotificationFe
         {
             // It ended just now.
         }
-    }
-}
-
-/// <summary>What Kestrel writes an HTTP/2 connection through: a write that the client does not take has an end.</summary>
-internal sealed class Http2WireWriter(PipeWriter inner, Http2Wire wire) : PipeWriter
-{
-    /// <inheritdoc/>
-    public override bool CanGetUnflushedBytes => inner.CanGetUnflushedBytes;
-
-    /// <inheritdoc/>
-    public override long UnflushedBytes => inner.UnflushedBytes;
-
-    /// <inheritdoc/>
-    public override Memory<byte> GetMemory(int sizeHint = 0) => inner.GetMemory(sizeHint);
-
-    /// <inheritdoc/>
-    public override Span<byte> GetSpan(int sizeHint = 0) => inner.GetSpan(sizeHint);
-
-    /// <inheritdoc/>
-    public override void Advance(int bytes) => inner.Advance(bytes);
-
-    /// <inheritdoc/>
-    public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default) => Guard(inner.FlushAsync(cancellationToken));
-
-    /// <inheritdoc/>
-    public override ValueTask<FlushResult> WriteAsync(ReadOnlyMemory<byte> source, CancellationToken cancellationToken = default) =>
-        Guard(inner.WriteAsync(source, cancellationToken));
-
-    /// <inheritdoc/>
-    public override void CancelPendingFlush() => inner.CancelPendingFlush();
-
-    /// <inheritdoc/>
-    public override void Complete(Exception? exception = null) => inner.Complete(exception);
-
-    /// <inheritdoc/>
-    public override ValueTask CompleteAsync(Exception? exception = null) => inner.CompleteAsync(exception);
-
-    private ValueTask<FlushResult> Guard(ValueTask<FlushResult> flush) => flush.IsCompletedSuccessfully ? flush : GuardAsync(flush.AsTask());
-
-    private async ValueTask<FlushResult> GuardAsync(Task<FlushResult> flush)
-    {
-        if (!await Listening.SocketProgress.WaitAsync(flush, wire.Socket, wire.Patience, wire.Clock))
-            wire.CutOff();
-        return await flush;
     }
 }
