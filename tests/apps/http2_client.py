@@ -46,12 +46,11 @@ class Client:
         self.send(PREFACE + SettingsFrame(0, settings=settings or {}).serialize())
 
     def send(self, data: bytes) -> bool:
-        """False when the server has closed the connection."""
+        """False when the server has closed the connection; what it sent before is still to be read."""
         try:
             self.socket.sendall(data)
             return True
         except OSError:
-            self.closed = True
             return False
 
     def request(self, stream: int, path: str = "/", method: str = "GET", end: bool = True, more: tuple = (), authority: str = "localhost") -> bytes:
@@ -321,6 +320,26 @@ def refused_body(client: Client, path: str, size: str) -> None:
     client.answered(3)
 
 
+def steady(client: Client, path: str = "/", at_once: str = "10") -> None:
+    """Requests without a pause until the server says GOAWAY; `lost` are those that it has promised to serve (up to the last stream) and has not."""
+    opened, number = set(), 1
+    client.until(lambda: bool(client.settings))
+    print("steady", flush=True)
+    while not client.goaways and not client.closed:
+        batch = []
+        while len(opened - client.ended - set(client.resets)) < int(at_once):
+            batch.append(client.request(number, path))
+            opened.add(number)
+            number += 2
+        client.send(b"".join(batch))
+        client.read(0.2)
+    client.until_over()
+    last = min((stream for _, stream in client.goaways), default=2**31 - 1)
+    whole = {stream for stream in client.ended if client.statuses.get(stream) == 200}
+    client.bodies.clear(), client.texts.clear(), client.headers.clear(), client.statuses.clear()
+    client.result(lost=sorted(stream for stream in opened - whole if stream <= last), above=len([stream for stream in opened if stream > last]), served=len(whole))
+
+
 def main() -> None:
     arguments = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
     options = dict(argument[2:].partition("=")[::2] for argument in sys.argv[1:] if argument.startswith("--"))
@@ -329,7 +348,8 @@ def main() -> None:
     client = Client(host, int(port), options.get("ca"), windows)
     client.began = time.monotonic()
     globals()[case](client, *rest)
-    client.result(seconds=round(time.monotonic() - client.began, 1), pongs=client.pongs)
+    if case != "steady":
+        client.result(seconds=round(time.monotonic() - client.began, 1), pongs=client.pongs)
 
 
 if __name__ == "__main__":

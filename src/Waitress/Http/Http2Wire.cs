@@ -36,7 +36,7 @@ internal sealed class Http2Wire : IDuplexPipe, IConnectionLifetimeNotificationFe
     private long _quietSince;
     private int _exchanges;
     private bool _used, _failed;
-    private int _ended;
+    private int _ended, _announces;
 
     private Http2Wire(ConnectionContext connection, Http2Options options, IConnectionLifetimeNotificationFeature notification)
     {
@@ -101,8 +101,9 @@ internal sealed class Http2Wire : IDuplexPipe, IConnectionLifetimeNotificationFe
         try
         {
             await next(connection);
-            // GOAWAY has been sent; a socket that is closed with unread bytes would reset the connection, and the client might not see it.
-            await Lingering.DrainAsync(transport.Input, wire.Socket, expectMore: wire._failed, wire._clock);
+            // GOAWAY has been sent; a socket that is closed before the client's last bytes are read would reset the connection, and the client might
+            // not see it.
+            await Lingering.DrainAsync(transport.Input, wire.Socket, expectMore: true, wire._clock);
         }
         finally
         {
@@ -112,6 +113,9 @@ internal sealed class Http2Wire : IDuplexPipe, IConnectionLifetimeNotificationFe
             options.Wire.Log.Forget(connection.ConnectionId);
         }
     }
+
+    /// <summary>True once, when the client is to be told that the server stops: RFC 9113 section 6.8 has it told before the last stream is named.</summary>
+    internal bool TakeAnnouncement() => Volatile.Read(ref _announces) != 0 && Interlocked.Exchange(ref _announces, 0) != 0;
 
     /// <summary>The connection has no bytes from now on; on the thread that reads.</summary>
     internal void Flooded()
@@ -155,14 +159,12 @@ internal sealed class Http2Wire : IDuplexPipe, IConnectionLifetimeNotificationFe
 
     private void OnStop()
     {
-        // Told at once to a client that waits for answers: it sends no more then, and what it sent meanwhile is served.
-        if (Volatile.Read(ref _exchanges) != 0)
-            Stop();
-        else
-            _ = StopWhenIdleAsync();
+        // A client that waits for answers is told with the next one, and what it sends until it has read that is served.
+        Volatile.Write(ref _announces, 1);
+        _ = StopLaterAsync();
     }
 
-    private async Task StopWhenIdleAsync()
+    private async Task StopLaterAsync()
     {
         await Task.Delay(_used ? GraceForIdle : GraceForNew, _clock);
         // On a busy machine a request may have waited in the kernel for all of the grace.

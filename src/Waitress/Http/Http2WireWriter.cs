@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.IO.Pipelines;
 using Waitress.Listening;
@@ -13,6 +14,9 @@ internal sealed class Http2WireWriter(PipeWriter inner, Http2Wire wire) : PipeWr
     // RFC 9113 sections 4.1, 6.8 and 7: a frame's header, and that of GOAWAY is followed by the last stream and the reason.
     private const int HeaderLength = 9, TypeAt = 3, GoAway = 7, GoAwayLength = 8, ReasonAt = 4;
     private const uint EnhanceYourCalm = 11;
+
+    // "No more requests, please; what is on its way will be served": GOAWAY of the highest stream there can be, without an error.
+    private static readonly byte[] s_announcement = [0, 0, GoAwayLength, GoAway, 0, 0, 0, 0, 0, 0x7F, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0];
 
     private Memory<byte> _last;
     private bool _inGoAway;
@@ -38,7 +42,13 @@ internal sealed class Http2WireWriter(PipeWriter inner, Http2Wire wire) : PipeWr
     }
 
     /// <inheritdoc/>
-    public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default) => Guard(inner.FlushAsync(cancellationToken));
+    public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
+    {
+        // Kestrel flushes behind whole frames.
+        if (wire.TakeAnnouncement())
+            inner.Write(s_announcement);
+        return Guard(inner.FlushAsync(cancellationToken));
+    }
 
     /// <inheritdoc/>
     public override ValueTask<FlushResult> WriteAsync(ReadOnlyMemory<byte> source, CancellationToken cancellationToken = default) =>
