@@ -82,6 +82,16 @@ internal static class LogDocs
         [LogEvent.ThreadBack] = (["METHOD PATH", "SECONDS"], "A thread that was stuck has left the app and ended; another one has had its place since."),
         [LogEvent.ThreadsStuck] = (["N", "M"], "A second after the exception that many threads are still in the app: in C code that waits, or in code that holds on to the exception. Told whenever there are more of them."),
         [LogEvent.TooManyStuck] = (["N"], "From now on a stuck thread costs a place of the pool. Replace the process."),
+        [LogEvent.Certificate] = (["NAMES", "SUBJECT", "TIME"], "At the start, once per certificate; of class process each worker says so."),
+        [LogEvent.CertificateEnds] = (["NAMES", "N", "TIME"], "Less than two weeks are left: the renewal does not work. Once a day."),
+        [LogEvent.CertificateEnded] = (["NAMES", "TIME"], "It is served all the same. Once a day."),
+        [LogEvent.CertificateBegins] = (["NAMES", "TIME"], "The clock of this machine, or of the one that made it, is wrong, or it was put into force too early. Once a day."),
+        [LogEvent.CertificateRenewed] = (["NAMES", "SUBJECT", "TIME"], "Its files have changed; new connections get the new one, open ones go on."),
+        [LogEvent.CertificateKept] = (["CERTIFICATE", "(file and reason in words)"], "Once per change of the files."),
+        [LogEvent.AuthoritiesRenewed] = (["N"], "The file of `ca_certs` has changed."),
+        [LogEvent.HandshakeFailed] = (["PEER", "REASON"], "A client that speaks no common version, does not trust the certificate, sent none where one is required, or no client at all. The reason is OpenSSL's where it is not ours."),
+        [LogEvent.PlainRequest] = (["PEER"], "It got 400, which says that the port speaks HTTPS."),
+        [LogEvent.Http2Failed] = (["PEER", "REASON"], "The client broke the protocol, or sent too much of something (docs/http.md); it was told by GOAWAY."),
     };
 
     public static string Write()
