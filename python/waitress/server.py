@@ -7,17 +7,14 @@ takes the log lines out of its mailbox. So the app's logging set-up, signal hand
 """
 from __future__ import annotations
 
-import atexit
 import logging
 import os
 import socket
 import sys
 import threading
-import time
 import traceback
-import warnings
 
-from waitress import _interpreters, _signals, _sockets
+from waitress import _exit, _signals
 from waitress._interpreters import AppName, Interpreters
 from waitress._pool import Pool
 
@@ -39,10 +36,6 @@ SERVING = "Serving on http://{}:{}"
 JOIN_SECONDS = 5.0
 # The same for interpreters, which wait for their workers (5 s), then for other threads of the app (5 s).
 INTERPRETER_SECONDS = 11.0
-# At interpreter exit: for requests in flight, then, after their connections were cut, for the threads to notice.
-EXIT_SECONDS = (5.0, 2.0)
-
-_running: set[Server] = set()
 
 
 class Server:
@@ -151,7 +144,7 @@ class Server:
             if self._state == "running":
                 raise RuntimeError("This server is running already")
             self._state = "running"
-        _running.add(self)
+        _exit.running.add(self)
         try:
             self.load()
             with _signals.stop_signals(self._stop_by_signal, self._wake_engine, self._last):
@@ -172,7 +165,7 @@ class Server:
             with self._lock:
                 self._state = "closed"
                 self._release()
-            _running.discard(self)
+            _exit.running.discard(self)
 
     def _told_to_recycle(self, reason: str) -> None:
         if self._control is not None:
@@ -276,77 +269,6 @@ class Server:
 # Waitress has a class per kind of socket; here one serves all, and the names remain for annotations and isinstance.
 BaseWSGIServer = TcpWSGIServer = UnixWSGIServer = WSGIServer = MultiSocketServer = Server
 
+from waitress._create import create_server  # noqa: E402  # Below the class that it makes.
 
-def create_server(application: WSGIApplication | str, **kw: Any) -> Server:
-    """Open the sockets for ``application`` and return the server; its run() serves. See waitress.serve() for keywords and errors.
-
-    Settings not given as keywords may come from ``WAITRESS_*`` environment variables. ``PORT`` and ``WEB_CONCURRENCY``
-    belong to the platform, not to us, and count on the command line only: a program that calls serve(app) and finds
-    port 8080 taken for granted must not move because of them.
-    """
-    if application is None:
-        raise ValueError("The app is None: pass the WSGI application itself (a factory that returns nothing?)")
-    from waitress import _native
-
-    faults: list[str] = []
-    sockets: list[socket.socket] = []
-    if kw.get("sockets") is None:
-        kw.pop("sockets", None)  # Not stated.
-    else:
-        sockets = list(kw["sockets"])
-        faults = _sockets.check(sockets)
-        # The engine owns and closes what it is given, so it gets duplicates; the caller's sockets stay the caller's.
-        kw = {**kw, "sockets": [] if faults else [_sockets.duplicate(sock) for sock in sockets]}
-    environ = {name: value for name, value in os.environ.items() if name.startswith("WAITRESS_")}
-    configured = _native.configure({}, environ, {}, None, kw)
-    faults += configured["errors"]
-    if faults:
-        for descriptor in kw.get("sockets", ()):
-            socket.close(descriptor)
-        raise ValueError("\n".join(faults))
-    if configured["values"].get("supervised"):
-        for descriptor in kw.get("sockets", ()):
-            socket.close(descriptor)
-        raise ValueError(
-            "These settings need a supervisor, whose worker processes import the app themselves: name it as text, as in "
-            "waitress.serve('module:app', ...), or use the command line"
-        )
-    for text in configured["warnings"]:
-        # Python shows a DeprecationWarning only to the program that causes it; anything else must be seen.
-        warnings.warn(text, DeprecationWarning if "deprecated" in text else UserWarning, stacklevel=3)
-    by_name = configured["values"].get("worker_class") == "interpreter"
-    if by_name == isinstance(application, str):
-        return Server(_interpreters.load_app(configured, application, False) if by_name else application, configured)
-    for descriptor in kw.get("sockets", ()):
-        socket.close(descriptor)
-    raise ValueError(
-        "worker_class interpreter imports the app in each interpreter: name it, as in serve('module:object')" if by_name
-        else "The app is a name: create_server() takes one for worker_class interpreter only"
-    )
-
-
-def _stop_at_exit() -> None:
-    """Servers in daemon threads: no engine thread may meet an interpreter that is being taken down."""
-    for graceful, seconds in zip((True, False), EXIT_SECONDS):
-        deadline = time.monotonic() + seconds
-        for server in list(_running):
-            server._engine.stop(graceful)
-        for server in list(_running):
-            server._finished.wait(max(0.0, deadline - time.monotonic()))
-
-
-def _leave_servers_in_child() -> None:
-    """A child of fork() has no engine threads: it must not wait for its parent's servers when it exits, nor keep their ports."""
-    _signals.leave_in_child()
-    for server in _running:
-        server._close_listeners_in_child()
-    _running.clear()
-
-
-atexit.register(_stop_at_exit)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_signals.hold_for_fork,
-        after_in_parent=_signals.release_after_fork,
-        after_in_child=_leave_servers_in_child,
-    )
+__all__ = ["BaseWSGIServer", "MultiSocketServer", "Server", "TcpWSGIServer", "UnixWSGIServer", "WSGIServer", "create_server"]

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Options;
 using Waitress.Configuration;
 using Waitress.CPython;
 using Waitress.Dispatch;
+using Waitress.Guards;
 using Waitress.Http;
 using Waitress.Listening;
 using Waitress.Processes;
@@ -63,7 +64,9 @@ internal sealed partial class Server : IDisposable
 
         var connections = new ConnectionGate(settings.ConnectionLimit, TimeProvider.System, TellCrowded, _slot);
         var kestrelLog = new KestrelLog(KestrelReports);
-        _listeners = new ListenerFactory(settings, connections, kestrelLog, text => log.Post(LogEvent.AcceptFailed, text), _slot);
+        _guards = new GuardCounts(log, TimeProvider.System);
+        _clients = ClientGuard.From(settings, _guards, _slot?.Clients, log, TimeProvider.System);
+        _listeners = new ListenerFactory(settings, connections, kestrelLog, text => log.Post(LogEvent.AcceptFailed, text), _slot, _clients);
         var wire = new WireOptions(settings.Ident, TimeProvider.System, kestrelLog, RefusedOnTheWire, () => _inFlight.Retiring);
         _certificates = certificates is null ? null : new CertificateWatch(certificates, TimeProvider.System, log);
         var tls = _certificates is null ? null : new TlsOptions(_certificates, settings.Ident, TimeProvider.System, log);
@@ -129,7 +132,7 @@ internal sealed partial class Server : IDisposable
                 return; // A signal came first; there is nothing to stop.
             _watcher.Start();
             _certificates?.Start();
-            _start = _kestrel.StartAsync(new Application(_settings, _queue, _limits, _watcher, _inFlight, _sweep, _log), CancellationToken.None);
+            _start = _kestrel.StartAsync(NewApplication(), CancellationToken.None);
         }
 
         _start.GetAwaiter().GetResult();
@@ -219,6 +222,7 @@ internal sealed partial class Server : IDisposable
         foreach (var socket in _sockets)
             socket.Dispose();
         _kestrel.Dispose();
+        DisposeGuards();
         _slot?.Dispose();
         _sweep.Dispose();
         _certificates?.Dispose();
@@ -267,7 +271,4 @@ internal sealed partial class Server : IDisposable
     private void TellCrowded(bool crowded) => _log.Post(crowded ? LogEvent.LimitReached : LogEvent.LimitLeft, _settings.ConnectionLimit);
 
     private void Http2Failed(EndPoint? peer, string reason) => _log.Post(LogEvent.Http2Failed, peer is IPEndPoint ? peer : "localhost", reason);
-
-    private void RefusedOnTheWire(RefusedRequest refused) =>
-        _log.Post(LogEvent.Refused, refused.Remote, refused.Status, refused.Reason);
 }

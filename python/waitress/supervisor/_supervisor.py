@@ -14,6 +14,7 @@ from waitress.supervisor._losses import Losses
 from waitress.supervisor._output import ErrorPipe
 from waitress.supervisor._place import Place
 from waitress.supervisor._replacing import Replacing
+from waitress.supervisor._reports import Reports
 from waitress.supervisor._respawn import Respawn
 from waitress.supervisor._scale import Scale
 from waitress.supervisor._worker_process import WorkerProcess
@@ -57,6 +58,7 @@ class Supervisor:
         self.ending = Ending(self)
         self.losses = Losses(self)
         self.commands = Commands(self)
+        self._reports = Reports(self)
         self.upgrade = upgrade
         self.launch, self._output, self._reread = launch, output, reread
         self._names = itertools.count(1)
@@ -147,78 +149,25 @@ class Supervisor:
         self.board.name(slot, started.pid)
         errors = ErrorPipe(self.loop, self._output, started.errors)
         health = _health.Health(float(self.values["worker_timeout"]), time.monotonic_ns())
-        worker = WorkerProcess(self.loop, started, errors, name, slot, self.generation, recycling, health, self._on_event)
+        worker = WorkerProcess(self.loop, started, errors, name, slot, self.generation, recycling, health, self._reports.take)
         if incoming:
             place.incoming = worker
         else:
             place.current = worker
 
     def retry(self, place: Place, pause: float) -> None:
-        place.retry = self.loop.call_later(pause, lambda: self._fill(place))
+        place.retry = self.loop.call_later(pause, lambda: self.fill(place))
 
-    def _fill(self, place: Place) -> None:
+    def fill(self, place: Place) -> None:
         if place.idle:
             self.start_in(place)
 
-    # What workers say.
-
-    def _on_event(self, worker: WorkerProcess, message: dict[str, Any]) -> None:
-        event = message.get("event")
-        if event == "ready":
-            worker.serving = True
-            if self.state == "stopping":
-                self.end(worker)
-            else:
-                worker.ask("ping", lambda result: self._proven(worker, result), seconds=60.0)
-        elif event == "failed":
-            worker.failure = str(message.get("text"))
-        elif event == "broken":
-            # Only with --reload: it serves the traceback to everybody who asks, and waits for the next change.
-            logger.error("%s", message.get("text"))
-        elif event == "recycle":
-            self.recycle(worker, str(message.get("reason")))
-        elif event == "stopping":
-            # Somebody has sent it SIGTERM. When that was the whole group, ours is about to be read: then it is a stop, no loss.
-            self.loop.call_later(0.1, lambda: self._leaves(worker))
-
-    def _proven(self, worker: WorkerProcess, result: Any) -> None:
-        place = self.place_of(worker)
-        if worker.state != "starting" or place is None or (isinstance(result, dict) and "error" in result):
-            return
-        worker.state = "ready"
-        place.respawn.served()
-        if place.incoming is worker:
-            old, place.current, place.incoming = place.current, worker, None
-            if old is not None:
-                self.retire(old)
-        if self.state == "starting":
-            self._begin_service()
-        self.replacing.next()
-
-    def _begin_service(self) -> None:
-        self.state = "serving"
-        for url in self.binding.urls:
-            logger.info("Serving on %s", url)
-        logger.info("%s", self.commands.headline())
-        self.scale.fit()
-        self.tell("ready")
+    # Of single workers.
 
     def recycle(self, worker: WorkerProcess, reason: str) -> None:
         if worker.asked is None and worker.state in ("starting", "ready"):
             worker.asked = reason
             self.replacing.next()
-
-    def _leaves(self, worker: WorkerProcess) -> None:
-        """A worker was told by somebody else to go: the others serve on, and its place is filled at once."""
-        place = self.place_of(worker)
-        if place is None or self.state == "stopping":
-            if self.state == "stopping":
-                self.end(worker)
-            return
-        logger.info("%s got SIGTERM from outside; it finishes its requests, and another takes its place", worker)
-        self.vacate(place, worker)
-        self.retire(worker)
-        self._fill(place)
 
     def place_of(self, worker: WorkerProcess) -> Place | None:
         return next((place for place in self.places if worker in place.workers), None)

@@ -238,6 +238,7 @@ internal static partial class SettingsTable
         App => "What the app is told",
         Proxies => "Proxies in front",
         SettingGroup.Tls => "TLS and versions of HTTP",
+        SettingGroup.Clients => "Who may connect, and at what pace",
         Limits => "Limits",
         Logging => "What is told",
         _ => "Accepted as in Waitress, without effect here",

@@ -142,7 +142,7 @@ internal sealed class Exchange : IValueTaskSource
     public void ClientLost() => _link.ClientLost();
 
     /// <summary>Waits for work that ends when the client has taken bytes; false when it took none for that long.</summary>
-    public ValueTask<bool> TakesAsync(Task work, TimeSpan patience) => _link.TakesAsync(work, patience);
+    public ValueTask<bool> TakesAsync(Task work, TimeSpan patience, long least) => _link.TakesAsync(work, patience, least);
 
     /// <summary>Gives back what the request held; the numbers of its Python objects are out of date from here on.</summary>
     public void End()

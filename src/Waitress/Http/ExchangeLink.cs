@@ -41,6 +41,6 @@ internal abstract class ExchangeLink
     {
     }
 
-    /// <summary>Waits for work that ends when the client has taken bytes; false when it took none for that long. The work itself goes on.</summary>
-    public abstract ValueTask<bool> TakesAsync(Task work, TimeSpan patience);
+    /// <summary>Waits for work that ends when the client has taken bytes; false when it took none, or fewer per second than the least, for that long. The work itself goes on.</summary>
+    public abstract ValueTask<bool> TakesAsync(Task work, TimeSpan patience, long least);
 }

@@ -15,8 +15,9 @@ namespace Waitress.Http;
 /// <summary>What all HTTP/2 wires of a server share.</summary>
 /// <param name="Wire">What they share with those of HTTP/1.</param>
 /// <param name="Patience">channel_timeout.</param>
+/// <param name="LeastPerSecond">min_response_rate, of the connection as a whole.</param>
 /// <param name="Failed">Told the peer and the reason when a client's mistake, or too much of something, has ended a connection.</param>
-internal sealed record Http2Options(WireOptions Wire, TimeSpan Patience, Action<EndPoint?, string>? Failed = null);
+internal sealed record Http2Options(WireOptions Wire, TimeSpan Patience, long LeastPerSecond, Action<EndPoint?, string>? Failed = null);
 
 /// <summary>Wraps the transport of a connection, among whose features it is found.</summary>
 internal sealed class Http2Wire : IDuplexPipe, IConnectionLifetimeNotificationFeature, IDisposable
@@ -59,6 +60,8 @@ internal sealed class Http2Wire : IDuplexPipe, IConnectionLifetimeNotificationFe
     internal bool IsFlooded { get; private set; }
 
     internal TimeSpan Patience => _options.Patience;
+
+    internal long LeastPerSecond => _options.LeastPerSecond;
 
     internal TimeProvider Clock => _clock;
 

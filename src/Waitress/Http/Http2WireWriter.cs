@@ -67,7 +67,7 @@ internal sealed class Http2WireWriter(PipeWriter inner, Http2Wire wire) : PipeWr
 
     private async ValueTask<FlushResult> GuardAsync(Task<FlushResult> flush)
     {
-        if (!await SocketProgress.WaitAsync(flush, wire.Socket, wire.Patience, wire.Clock))
+        if (!await SocketProgress.WaitAsync(flush, wire.Socket, wire.Patience, wire.LeastPerSecond, wire.Clock))
             wire.CutOff();
         return await flush;
     }

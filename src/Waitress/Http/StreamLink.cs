@@ -31,8 +31,8 @@ internal sealed class StreamLink(Http2Wire wire, IHttpRequestLifetimeFeature lif
 
     public override void ExchangeEnded() => wire.ExchangeEnded();
 
-    /// <summary>The work is at most a block (64 KiB), which has to be taken in that time: Kestrel does not show how much of it is left.</summary>
-    public override async ValueTask<bool> TakesAsync(Task work, TimeSpan patience)
+    /// <summary>The work is at most a block (64 KiB), which has to be taken in that time: Kestrel does not show how much of it is left, so a rate can't be told.</summary>
+    public override async ValueTask<bool> TakesAsync(Task work, TimeSpan patience, long least)
     {
         await work.WaitAsync(patience, TimeProvider.System).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         return work.IsCompleted;

@@ -116,8 +116,8 @@ internal sealed class WireGuard : ExchangeLink, IDuplexPipe, IConnectionLifetime
 
     public override void ClientLost() => Client.Lost();
 
-    public override ValueTask<bool> TakesAsync(Task work, TimeSpan patience) =>
-        SocketProgress.WaitAsync(work, Client.Socket, patience, TimeProvider.System);
+    public override ValueTask<bool> TakesAsync(Task work, TimeSpan patience, long least) =>
+        SocketProgress.WaitAsync(work, Client.Socket, patience, least, TimeProvider.System);
 
     public void Dispose() => _stop.Dispose();
 

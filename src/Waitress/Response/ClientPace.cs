@@ -4,11 +4,11 @@ using Waitress.Http;
 
 namespace Waitress.Response;
 
-/// <summary>How long a client may take nothing of an answer: channel_timeout, as an idle connection.</summary>
+/// <summary>How long a client may take nothing of an answer, or less than min_response_rate: channel_timeout, as an idle connection.</summary>
 internal static class ClientPace
 {
     /// <summary>
-    /// Waits until the client has taken enough; one that takes nothing for so long is cut off, so that it holds neither memory nor,
+    /// Waits until the client has taken enough; one that takes nothing, or too little, for so long is cut off, so that it holds neither memory nor,
     /// when the app is ahead of it, a thread. Afterwards the exchange knows whether the client is gone.
     /// </summary>
     public static async ValueTask KeepAsync(ValueTask<FlushResult> flush, Exchange exchange, Settings settings)
@@ -16,7 +16,8 @@ internal static class ClientPace
         if (!flush.IsCompletedSuccessfully)
         {
             var task = flush.AsTask();
-            if (!await exchange.TakesAsync(task, TimeSpan.FromSeconds(settings.ChannelTimeout)))
+            var patience = TimeSpan.FromSeconds(settings.ChannelTimeout);
+            if (!await exchange.TakesAsync(task, patience, settings.MinResponseRate))
             {
                 exchange.Response.CutOff();
                 exchange.ClientLost();

@@ -14,7 +14,8 @@ internal sealed partial class ResponseWriter
 
     /// <summary>
     /// Answers with the refusal instead of what the app began, or breaks the answer off where its head has left. On HTTP/1 the
-    /// connection is closed in both cases: what else comes on it can't be trusted or was made for another answer. On HTTP/2 the stream ends.
+    /// connection is closed in both cases, unless the refusal says otherwise: what else comes on it can't be trusted or was made for another answer.
+    /// On HTTP/2 the stream ends.
     /// </summary>
     public void Refuse(Refusal reason)
     {
@@ -40,7 +41,7 @@ internal sealed partial class ResponseWriter
         _head.Headers.ContentType = "text/plain; charset=utf-8";
         if (reason.RetryAfter > 0)
             _head.Headers.RetryAfter = reason.RetryAfter.ToString(CultureInfo.InvariantCulture);
-        _closing = true;
+        _closing = !reason.Keeps || exchange.HasBody; // The rest of a body would have to be received for nothing.
         Declared = body.Length;
         TryGather(body.AsSpan(0, Math.Min(body.Length, GatherLimit)));
         Declared = Written;

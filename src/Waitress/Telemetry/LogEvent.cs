@@ -42,6 +42,12 @@ internal sealed record LogEvent(int Id, string Logger, int Level, string Text)
     public static readonly LogEvent HandshakeFailed = new(148, "waitress", Info, "TLS handshake with {0} failed: {1}");
     public static readonly LogEvent PlainRequest = new(149, "waitress", Info, "{0} sent a plain HTTP request to a TLS port");
     public static readonly LogEvent Http2Failed = new(150, "waitress", Info, "HTTP/2 connection with {0} was ended: {1}");
+    public static readonly LogEvent ConnectionsDenied = new(161, "waitress", Warning, "Closed {0} connection(s) at once: deny or allow keeps their addresses out; the last was from {1}");
+    public static readonly LogEvent ConnectionsOverLimit = new(162, "waitress", Warning, "Closed {0} connection(s) at once: their addresses had as many open as limit_per_address allows; the last was from {1}");
+    public static readonly LogEvent RequestsDenied = new(163, "waitress", Warning, "Refused {0} request(s) with 403: deny or allow keeps their clients out; the last was from {1}");
+    public static readonly LogEvent RequestsOverRate = new(164, "waitress", Warning, "Refused {0} request(s) with 429: their clients sent more than rate_limit allows; the last was from {1}");
+    public static readonly LogEvent ListRead = new(165, "waitress", Info, "Read the addresses of {0} again: {1} range(s) are in force");
+    public static readonly LogEvent ListBroken = new(166, "waitress", Error, "{0}; the addresses that were read before stay in force");
 
     /// <summary>Every row, for the documentation and the tests.</summary>
     public static IReadOnlyList<LogEvent> All { get; } =
@@ -50,6 +56,7 @@ internal sealed record LogEvent(int Id, string Logger, int Level, string Text)
         ProxyHeaders, StillRunning, Lost, AcceptFailed, EngineFault, QueueTimeout, BacklogFull, ThreadBack, ThreadsStuck, TooManyStuck,
         Certificate, CertificateEnds, CertificateEnded, CertificateBegins, CertificateRenewed, CertificateKept, AuthoritiesRenewed,
         HandshakeFailed, PlainRequest, Http2Failed,
+        ConnectionsDenied, ConnectionsOverLimit, RequestsDenied, RequestsOverRate, ListRead, ListBroken,
     ];
 
     private CompositeFormat Format { get; } = CompositeFormat.Parse(Text);

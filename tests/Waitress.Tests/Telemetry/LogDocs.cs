@@ -92,6 +92,12 @@ internal static class LogDocs
         [LogEvent.HandshakeFailed] = (["PEER", "REASON"], "A client that speaks no common version, does not trust the certificate, sent none where one is required, or no client at all. The reason is OpenSSL's where it is not ours."),
         [LogEvent.PlainRequest] = (["PEER"], "It got 400, which says that the port speaks HTTPS."),
         [LogEvent.Http2Failed] = (["PEER", "REASON"], "The client broke the protocol, or sent too much of something (docs/http.md); it was told by GOAWAY."),
+        [LogEvent.ConnectionsDenied] = (["N", "PEER"], "Clients that `deny` or `allow` keeps out connected. The first at once, then at most every ten seconds, with the number since; so the next three."),
+        [LogEvent.ConnectionsOverLimit] = (["N", "PEER"], "Addresses wanted more connections than `limit_per_address`."),
+        [LogEvent.RequestsDenied] = (["N", "CLIENT"], "Clients that a proxy named, or that were connected before the list changed, are kept out by `deny` or `allow`."),
+        [LogEvent.RequestsOverRate] = (["N", "CLIENT"], "Clients sent more requests than `rate_limit`."),
+        [LogEvent.ListRead] = (["FILE", "N"], "A file of `deny` or `allow` has changed, and counts from now on."),
+        [LogEvent.ListBroken] = (["(file and reason in words)"], "A file of `deny` or `allow` has changed to something that can't be used. Once per change."),
     };
 
     public static string Write()
