@@ -260,6 +260,35 @@ def idle_pings(client: Client) -> None:
         client.read()
 
 
+def slow_among_fast(client: Client, slow: str, fast: str, size: str) -> None:
+    """One stream whose window stays shut while others on the connection are answered; then it is opened, and its answer has to be whole."""
+    until_settings(client)
+    client.grants = False
+    client.send(WindowUpdateFrame(0, window_increment=2**31 - 70_000).serialize() + client.request(1, slow))
+    client.until(lambda: client.bodies.get(1, 0) > 60_000)
+    for number in range(3, 103, 2):
+        client.send(client.request(number, fast))
+        client.answered(number)
+    print(client.bodies[1], flush=True)
+    client.send(WindowUpdateFrame(1, window_increment=int(size)).serialize())
+    client.answered(1)
+
+
+def gone(client: Client, path: str) -> None:
+    """Resets its request and goes on: `path` waits for a file to be unlocked."""
+    client.send(client.request(1, path))
+    input()  # the test says when
+    client.send(RstStreamFrame(1, error_code=8).serialize() + client.request(3))
+    client.answered(3)
+
+
+def in_turn(client: Client, *paths: str) -> None:
+    """One request after the other on one connection."""
+    for number, path in enumerate(paths):
+        client.send(client.request(2 * number + 1, path))
+        client.answered(2 * number + 1)
+
+
 def zero_window(client: Client, path: str = "/") -> None:
     """Small answers that the client never takes, so that no stream ends."""
     client.send(b"".join(client.request(number, path) for number in range(1, 40, 2)))
@@ -322,9 +351,8 @@ def refused_body(client: Client, path: str, size: str) -> None:
 
 def steady(client: Client, path: str = "/", at_once: str = "10") -> None:
     """Requests without a pause until the server says GOAWAY; `lost` are those that it has promised to serve (up to the last stream) and has not."""
-    opened, number = set(), 1
-    client.until(lambda: bool(client.settings))
-    print("steady", flush=True)
+    opened, number, served = set(), 1, False
+    until_settings(client)
     while not client.goaways and not client.closed:
         batch = []
         while len(opened - client.ended - set(client.resets)) < int(at_once):
@@ -333,6 +361,9 @@ def steady(client: Client, path: str = "/", at_once: str = "10") -> None:
             number += 2
         client.send(b"".join(batch))
         client.read(0.2)
+        if client.ended and not served:
+            served = True
+            print("served", flush=True)
     client.until_over()
     last = min((stream for _, stream in client.goaways), default=2**31 - 1)
     whole = {stream for stream in client.ended if client.statuses.get(stream) == 200}

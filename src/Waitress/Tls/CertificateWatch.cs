@@ -80,15 +80,17 @@ internal sealed class CertificateWatch : IDisposable
 
     private void Renew(bool patient)
     {
-        var renewed = Array.ConvertAll(_pairs, pair => pair.Look(patient));
+        var before = _current;
+        var read = Array.ConvertAll(_pairs, pair => pair.Look(patient));
         var authorities = _authorities?.Look(patient) ?? false;
-        if (!authorities && !renewed.Contains(true))
+        if (!authorities && !read.Contains(true))
             return;
         var next = _files.Make(_pairs.Select(pair => pair.Value), _authorities?.Value);
         _current = next;
-        for (var i = 0; i < renewed.Length; i++)
+        for (var i = 0; i < read.Length; i++)
         {
-            if (renewed[i])
+            // Files that are written while they are read, or written again, bring nothing new.
+            if (read[i] && before.All[i].Leaf.Thumbprint != next.All[i].Leaf.Thumbprint)
                 _log.Post(LogEvent.CertificateRenewed, next.All[i].Title, next.All[i].Subject, Day(next.All[i].Ends));
         }
 
