@@ -1,7 +1,7 @@
-using System.Net;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Waitress.AccessLogging;
 using Waitress.Configuration;
 using Waitress.CPython;
 using Waitress.Dispatch;
@@ -36,17 +36,21 @@ internal sealed partial class Server : IDisposable
     private readonly Pool? _pool;
     private volatile Pool[] _pools = []; // Replaced, never changed.
     private readonly Watcher _watcher;
-    private readonly CertificateWatch? _certificates;
     private readonly KestrelServer _kestrel;
     private readonly CancellationTokenSource _atOnce = new();
+    private readonly AccessLog? _accessLog;
+    private readonly Action<Exchange>? _observed; // Each observer of ended requests adds itself.
     private readonly Lock _gate = new();
     private Task? _start;
     private bool _stopping;
 
     private Server(
-        Settings settings, IReadOnlyList<ListenSocket> sockets, LoadedCertificates? certificates, Handoff? handoff, Interpreter interpreter, PyRef app, Mailbox log)
+        Settings settings, IReadOnlyList<ListenSocket> sockets, LoadedCertificates? certificates, Handoff? handoff, Interpreter interpreter, PyRef app, Mailbox log,
+        AccessLog? accessLog)
     {
-        (_settings, _sockets, _log) = (settings, sockets, log);
+        (_settings, _sockets, _log, _accessLog) = (settings, sockets, log, accessLog);
+        if (accessLog is not null)
+            _observed += accessLog.Add;
         _inFlight = new InFlight(handoff?.MaxRequests ?? 0, () => Orders!.Recycle("max_requests"));
 
         // A hand-off without a board is sockets alone: opened as root by a program that has no supervisor.
@@ -69,8 +73,7 @@ internal sealed partial class Server : IDisposable
         _listeners = new ListenerFactory(settings, connections, kestrelLog, text => log.Post(LogEvent.AcceptFailed, text), _slot, _clients);
         var wire = new WireOptions(settings.Ident, TimeProvider.System, kestrelLog, RefusedOnTheWire, () => _inFlight.Retiring);
         _certificates = certificates is null ? null : new CertificateWatch(certificates, TimeProvider.System, log);
-        var tls = _certificates is null ? null : new TlsOptions(_certificates, settings.Ident, TimeProvider.System, log);
-        _kestrel = new KestrelServer(Options.Create(KestrelSetup.Options(settings, sockets, wire, tls, Http2Failed)), _listeners, kestrelLog);
+        _kestrel = new KestrelServer(Options.Create(KestrelSetup.Options(settings, sockets, wire, NewTls(), Http2Failed)), _listeners, kestrelLog);
     }
 
     /// <summary>Where it listens, for "Serving on" and effective_listen.</summary>
@@ -92,7 +95,8 @@ internal sealed partial class Server : IDisposable
     public bool Ended { get; private set; }
 
     /// <summary>
-    /// Opens the sockets, or takes those of the hand-off; what can't be opened is an IOException with one line, and nothing stays open.
+    /// Opens the access log, then the sockets, or takes those of the hand-off; what can't be opened is an IOException with one line, and nothing
+    /// stays open.
     /// </summary>
     public static Server Open(
         Settings settings, LoadedCertificates? certificates, IReadOnlyDictionary<string, string> environment, Handoff? handoff, Interpreter interpreter, PyRef app,
@@ -100,6 +104,7 @@ internal sealed partial class Server : IDisposable
     {
         // A worker's environment is its supervisor's: what systemd told that one is not meant for this process.
         var activated = handoff is not null || settings.ListenStated ? [] : InheritedSockets.FromSystemd(environment, Environment.ProcessId);
+        var accessLog = AccessLog.Open(settings, handoff?.Name, log);
         var outcome = handoff switch
         {
             null => ListenSockets.Open(settings, activated),
@@ -108,17 +113,19 @@ internal sealed partial class Server : IDisposable
             { Board: < 0 } => ListenSockets.Open(settings with { Sockets = [.. handoff.Sockets] }),
             _ => ListenSockets.Share(settings, handoff.Sockets),
         };
-        var sockets = outcome.SocketsOrThrow();
-        foreach (var socket in sockets)
-            socket.IsTls = settings.Tls;
+        IReadOnlyList<ListenSocket> sockets = [];
         try
         {
-            return new Server(settings, sockets, certificates, handoff, interpreter, app, log) { Activated = activated.Count > 0 };
+            sockets = outcome.SocketsOrThrow();
+            foreach (var socket in sockets)
+                socket.IsTls = settings.Tls;
+            return new Server(settings, sockets, certificates, handoff, interpreter, app, log, accessLog) { Activated = activated.Count > 0 };
         }
         catch
         {
             foreach (var socket in sockets)
                 socket.Dispose();
+            accessLog?.Dispose();
             throw;
         }
     }
@@ -131,6 +138,7 @@ internal sealed partial class Server : IDisposable
             if (_stopping)
                 return; // A signal came first; there is nothing to stop.
             _watcher.Start();
+            _accessLog?.Start();
             _certificates?.Start();
             _start = _kestrel.StartAsync(NewApplication(), CancellationToken.None);
         }
@@ -144,9 +152,6 @@ internal sealed partial class Server : IDisposable
             _listeners.Start();
         }
     }
-
-    /// <summary>Looks whether the files of certificates have changed, at once.</summary>
-    public void RenewCertificates() => _certificates?.LookNow();
 
     /// <summary>The body of one Python worker thread: serves until the server has ended.</summary>
     public void Work() => _pool?.Work();
@@ -193,6 +198,16 @@ internal sealed partial class Server : IDisposable
     /// </summary>
     public void Retire() => Stop(graceful: true, retiring: true);
 
+    /// <summary>
+    /// Opens log files anew, after logrotate has moved them, and looks for renewed certificates. Called detached; waits for a file that takes no
+    /// bytes, two seconds at most.
+    /// </summary>
+    public void Reopen()
+    {
+        _accessLog?.Reopen();
+        _certificates?.LookNow();
+    }
+
     private void Stop(bool graceful, bool retiring)
     {
         lock (_gate)
@@ -229,6 +244,7 @@ internal sealed partial class Server : IDisposable
         _watcher.Dispose();
         _atOnce.Dispose();
         _pool?.Dispose();
+        _accessLog?.Dispose();
     }
 
     private Pool NewPool(Interpreter interpreter, PyRef app, PoolShare? share)
@@ -253,6 +269,7 @@ internal sealed partial class Server : IDisposable
         }
 
         // The queue last: once it is closed the workers go home, and whoever waits for them disposes what is left.
+        _accessLog?.Stop();
         _watcher.Stop();
         _queue.Close();
         _slot?.End();
@@ -269,6 +286,4 @@ internal sealed partial class Server : IDisposable
     }
 
     private void TellCrowded(bool crowded) => _log.Post(crowded ? LogEvent.LimitReached : LogEvent.LimitLeft, _settings.ConnectionLimit);
-
-    private void Http2Failed(EndPoint? peer, string reason) => _log.Post(LogEvent.Http2Failed, peer is IPEndPoint ? peer : "localhost", reason);
 }

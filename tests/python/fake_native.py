@@ -54,6 +54,9 @@ class FakeEngine:
         self.calls.append("retire")
         self.stop(True)
 
+    def reopen(self):
+        self.calls.append("reopen")
+
     def tell(self, name, level, message):
         self._mailbox.append((name, level, message))
         self.wake()
@@ -80,9 +83,6 @@ class FakeEngine:
 
     def ended(self):
         return self._ended
-
-    def renew(self):
-        self.calls.append("renew")
 
     def close(self):
         self.calls.append("close")

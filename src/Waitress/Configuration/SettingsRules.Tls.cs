@@ -39,7 +39,7 @@ internal static partial class SettingsRules
     {
         var versions = draft.Value<ValueList<string>>("http") ?? [];
         if (versions.Contains(Settings.Http3))
-            draft.Errors.Add($"{Told(draft, "http")}: HTTP/3 is not in this build; it needs msquic, which the platforms it is built for do not carry. Let a proxy in front speak it: docs/tls.md");
+            draft.Errors.Add($"{Told(draft, "http")}: HTTP/3 is not in this build, which has no QUIC (msquic); let a proxy in front speak it: docs/tls.md");
         if (draft.Stated.ContainsKey("http2_max_streams") && !(versions.Count == 0 ? tls : versions.Contains(Settings.Http2)))
             draft.Warnings.Add($"{Told(draft, "http2_max_streams")}: without effect, since HTTP/2 is not spoken");
     }

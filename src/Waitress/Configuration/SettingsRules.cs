@@ -24,6 +24,7 @@ internal static partial class SettingsRules
         JudgeThreads(draft);
         JudgeSupervision(draft);
         JudgeTls(draft);
+        JudgeLogs(draft);
         JudgeClients(draft);
         Remark(draft);
     }
