@@ -32,6 +32,16 @@ internal sealed record LogEvent(int Id, string Logger, int Level, string Text)
     public static readonly LogEvent ThreadsStuck = new(18, "waitress", Error, "{0} thread(s) over request_timeout are stuck, in C code that waits; {1} others serve in their place");
     public static readonly LogEvent TooManyStuck = new(19, "waitress", Error, "{0} threads are stuck: no more are started in their place");
 
+    public static readonly LogEvent Certificate = new(141, "waitress", Info, "TLS certificate for {0} ({1}) is valid until {2}");
+    public static readonly LogEvent CertificateEnds = new(142, "waitress", Warning, "TLS certificate for {0} ends in {1} day(s), on {2}");
+    public static readonly LogEvent CertificateEnded = new(143, "waitress", Warning, "TLS certificate for {0} has expired on {1}; clients refuse it");
+    public static readonly LogEvent CertificateBegins = new(144, "waitress", Warning, "TLS certificate for {0} is not valid before {1}; clients refuse it");
+    public static readonly LogEvent CertificateRenewed = new(145, "waitress", Info, "TLS certificate for {0} was renewed ({1}), it is valid until {2}");
+    public static readonly LogEvent CertificateKept = new(146, "waitress", Warning, "The files of the {0} have changed and can't be used, so what was read before stays in force: {1}");
+    public static readonly LogEvent AuthoritiesRenewed = new(147, "waitress", Info, "The authorities of client certificates were read again: {0} certificate(s)");
+    public static readonly LogEvent HandshakeFailed = new(148, "waitress", Info, "TLS handshake with {0} failed: {1}");
+    public static readonly LogEvent PlainRequest = new(149, "waitress", Info, "{0} sent a plain HTTP request to a TLS port");
+    public static readonly LogEvent Http2Failed = new(150, "waitress", Info, "HTTP/2 connection with {0} was ended: {1}");
     public static readonly LogEvent AccessLogFailed = new(101, "waitress", Error, "The access log {0} can't be written: {1}. Up to {2} bytes of lines are kept until it can, further ones are lost");
     public static readonly LogEvent AccessLogBack = new(102, "waitress", Warning, "The access log {0} is written again; {1} line(s) were lost");
     public static readonly LogEvent AccessLogLost = new(103, "waitress", Warning, "{0} line(s) for the access log have been lost so far: {1} does not take them");
@@ -55,6 +65,8 @@ internal sealed record LogEvent(int Id, string Logger, int Level, string Text)
     [
         QueueDepth, Refused, LimitReached, LimitLeft, TooManyBytes, TooFewBytes, BodyForbidden, Disconnected, StorageFailed,
         ProxyHeaders, StillRunning, Lost, AcceptFailed, EngineFault, QueueTimeout, BacklogFull, ThreadBack, ThreadsStuck, TooManyStuck,
+        Certificate, CertificateEnds, CertificateEnded, CertificateBegins, CertificateRenewed, CertificateKept, AuthoritiesRenewed,
+        HandshakeFailed, PlainRequest, Http2Failed,
         AccessLogFailed, AccessLogBack, AccessLogLost, AccessLogReopened, AccessLogNotReopened, AccessLogCopied, AccessLogCut, AccessLogLeft,
         AdminServing, OtherLayout,
         ConnectionsDenied, ConnectionsOverLimit, RequestsDenied, RequestsOverRate, ListRead, ListBroken,
