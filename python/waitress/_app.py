@@ -91,8 +91,6 @@ def _check(spec: str, app: Any, call: bool) -> None:
             found = next((name for name in USUAL_NAMES if callable(getattr(app, name, None))), None)
             hint = f"; did you mean {spec}:{found}?" if found else f"; name the app in it, as in {spec}:app"
         raise AppError(f"The app is not callable: {name} is {_kind(app)}{hint}")
-    if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(getattr(app, "__call__", None)):
-        raise AppError(f"{name} is an asynchronous (ASGI) app, and this is a WSGI server")
 
 
 def _kind(thing: Any) -> str:

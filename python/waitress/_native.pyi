@@ -27,9 +27,19 @@ class Engine:
     def interrupt(self, number: int, exception_type: type[BaseException], /) -> bool: ...
     def close(self) -> None: ...
 
+    # The engine's half of an event loop: tools is waitress._asgi.Tools, wake_fd where a byte has the loop call drain().
+    def loop(self, app: Any, tools: Any, wake_fd: int, /) -> Inbox: ...
+
     # Workers of class interpreter; 0 of the other classes.
     interpreters: int
     def interpreter(self, name: str, app: str, call: bool, path: list[str], argv: list[str], /) -> InterpreterWorker: ...
+
+class Inbox:
+    """Of one event loop; used on its thread."""
+
+    # Sees to what has come; False: nothing will come any more.
+    def drain(self) -> bool: ...
+    def close(self) -> None: ...
 
 class InterpreterWorker:
     """A worker of class interpreter as the main interpreter sees it."""
@@ -116,8 +126,8 @@ class Configured(TypedDict):
     values: dict[str, Any]
     # bind(environ, inherited): descriptors in inherited are taken over instead of opening sockets. Both raise OSError.
     bind: Callable[[Mapping[str, str], list[int]], Binding] | None
-    # open(app, wake_fd, environ, handoff): handoff is None for a server with sockets of its own.
-    open: Callable[[WSGIApplication, int, Mapping[str, str], Handoff | Mapping[str, Any] | None], Engine] | None
+    # open(app, wake_fd, environ, handoff, interface): interface is "wsgi" or "asgi"; handoff is None for a server with sockets of its own.
+    open: Callable[[WSGIApplication, int, Mapping[str, str], Handoff | Mapping[str, Any] | None, str], Engine] | None
 
 build: str
 

@@ -14,7 +14,7 @@ import sys
 import threading
 import traceback
 
-from waitress import _exit, _signals
+from waitress import _exit, _interface, _signals
 from waitress._interpreters import AppName, Interpreters
 from waitress._pool import Pool
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import WSGIApplication
 
+    from waitress._asgi import EventLoop
     from waitress._native import Configured, Engine
     from waitress._worker import Control
 
@@ -62,9 +63,12 @@ class Server:
             # recv() on Windows is not interrupted by a signal when another program owns the wake-up descriptor.
             self._wake.settimeout(0.5)
         assert configured["open"] is not None
+        values = configured["values"]
         try:
+            by_name = isinstance(application, AppName)
+            interface = "wsgi" if by_name else _interface.choose(application, values.get("interface", "auto"))
             handoff = None if control is None else control.handoff
-            self._engine: Engine = configured["open"](application, self._wake_engine.fileno(), dict(os.environ), handoff)
+            self._engine: Engine = configured["open"](application, self._wake_engine.fileno(), dict(os.environ), handoff, interface)
         except BaseException:
             self._close_wake()
             raise
@@ -74,6 +78,11 @@ class Server:
                 os.environ.pop(name, None)
         self._pool = Pool(self._engine, self._told_to_recycle)
         self._interpreters = Interpreters(self._engine, application) if isinstance(application, AppName) else None
+        self._loop: EventLoop | None = None
+        if interface == "asgi":
+            from waitress._asgi import EventLoop  # asyncio takes a tenth of a second to import, which WSGI apps need not wait for
+
+            self._loop = EventLoop(self._engine, application, values)
         self._loaded = False
         self._descriptors = [(number, os.fstat(number).st_ino) for number in self._engine.descriptors] if os.name != "nt" else []
         self.effective_listen = [(str(host), str(port)) for host, port in self._engine.listen]
@@ -81,14 +90,19 @@ class Server:
         self.effective_host, self.effective_port = self.effective_listen[0]
 
     def load(self) -> None:
-        """Of worker class interpreter: load the app in each interpreter; AppError when that fails. run() does it where nobody has before."""
-        if self._interpreters is None or self._loaded:
+        """Of worker class interpreter: load the app in each interpreter; of an ASGI app: have it start up. AppError when that fails. run()
+        does it where nobody has before."""
+        if self._loaded:
             return
         self._loaded = True
         try:
-            self._interpreters.start(self._wait_for_engine)
+            if self._interpreters is not None:
+                self._interpreters.start(self._wait_for_engine)
+            elif self._loop is not None:
+                self._loop.start()
         except BaseException:
-            self._interpreters.end(INTERPRETER_SECONDS)
+            if self._interpreters is not None:
+                self._interpreters.end(INTERPRETER_SECONDS)
             self.close()
             raise
 
@@ -115,7 +129,10 @@ class Server:
         version = ".".join(map(str, sys.version_info[:3]))
         name = {"cpython": "CPython"}.get(sys.implementation.name, sys.implementation.name)
         threads = self._engine.threads
-        workers = self._interpreters.describe() if self._interpreters else f"{threads} thread{'' if threads == 1 else 's'}"
+        if self._loop is not None:
+            workers = f"ASGI app on one event loop ({self._loop.name})"
+        else:
+            workers = self._interpreters.describe() if self._interpreters else f"{threads} thread{'' if threads == 1 else 's'}"
         logger.info("%s %s, %s, engine %s", name, version, workers, _native.build)
 
     def _prepare(self, *, quiet: bool, last: bool) -> None:
@@ -152,7 +169,7 @@ class Server:
                     if self._announces:
                         self.print_listen(SERVING)
                         self.log_build()
-                    if self._interpreters is None:
+                    if self._interpreters is None and self._loop is None:
                         self._pool.start(self._engine.threads)
                     self._wait_until_ended()
                 except BaseException:
@@ -235,7 +252,10 @@ class Server:
                 traceback.print_exc()
 
     def _join(self) -> None:
-        stuck = self._interpreters.end(INTERPRETER_SECONDS) if self._interpreters else self._pool.join(JOIN_SECONDS)
+        if self._interpreters is not None:
+            stuck = self._interpreters.end(INTERPRETER_SECONDS)
+        else:
+            stuck = (self._loop or self._pool).join(JOIN_SECONDS)
         if stuck:
             logger.warning("%d thread(s) still running: %s", len(stuck), ", ".join(stuck))
 

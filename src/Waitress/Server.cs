@@ -51,7 +51,7 @@ internal sealed partial class Server : IDisposable
         var backlog = settings.BacklogLimit ?? (int)Math.Min((long)settings.ConnectionLimit + sockets.Count, int.MaxValue);
         _queue = new RequestQueue<Exchange>(backlog, TimeProvider.System);
         _limits = new QueueLimits(_queue, TimeSpan.FromSeconds(settings.QueueTimeout), backlog, log, TimeProvider.System);
-        if (settings.Interpreters == 0)
+        if (settings.Interpreters == 0 && !IsAsgi)
             _pools = [_pool = NewPool(interpreter, app, null)];
         Orders = _pool?.Orders ?? new Orders(log.Wake);
         _watcher = new Watcher(_queue, _pool, _limits, settings, interpreter.IsParallel, log, TimeProvider.System);
@@ -118,7 +118,7 @@ internal sealed partial class Server : IDisposable
             if (_stopping)
                 return; // A signal came first; there is nothing to stop.
             _watcher.Start();
-            _start = _kestrel.StartAsync(new Application(_settings, _queue, _limits, _watcher, _inFlight, _sweep, _log), CancellationToken.None);
+            _start = _kestrel.StartAsync(new Application(_settings, _queue, _limits, _watcher, _inFlight, _sweep, _log, null, IsAsgi ? _loops.Enqueue : null), CancellationToken.None);
         }
 
         _start.GetAwaiter().GetResult();
@@ -236,6 +236,7 @@ internal sealed partial class Server : IDisposable
         // The queue last: once it is closed the workers go home, and whoever waits for them disposes what is left.
         _watcher.Stop();
         _queue.Close();
+        _loops.Close();
         _slot?.End();
         lock (_gate)
             Ended = true;

@@ -14,7 +14,7 @@ import types
 class FakeEngine:
     """Ends when it was stopped and no worker is inside `busy`; records what was called."""
 
-    def __init__(self, app, wake_fd, environ, handoff):
+    def __init__(self, app, wake_fd, environ, handoff, interface="wsgi"):
         self.app, self.wake_fd, self.environ, self.handoff = app, wake_fd, environ, handoff
         self.listen = [("127.0.0.1", "8080"), ("::1", "8080")]
         self.activated = False

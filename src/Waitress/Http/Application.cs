@@ -19,7 +19,7 @@ namespace Waitress.Http;
 /// while it waits. Each request that has ended is shown to `observed` once, on the thread that ended it. From the moment the Python thread completes the exchange, the rest runs on that thread, detached.
 /// </summary>
 internal sealed class Application(Settings settings, RequestQueue<Exchange> queue, QueueLimits limits, Watcher watcher, InFlight inFlight, IdleSweep sweep, Mailbox log,
-    Action<Exchange>? observed = null) : IHttpApplication<Exchange>
+    Action<Exchange>? observed = null, Func<Exchange, Refusal?>? loops = null) : IHttpApplication<Exchange>
 {
     private readonly RequestGuard _guard = new(settings);
     private readonly ProxyHeaders _proxies = new(settings);
@@ -42,13 +42,13 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
         var refusal = Guard(exchange);
 
         // 2. Body: received whole before a worker is asked, so that a slow client holds none.
-        if (refusal is null && settings.Asynchronous && exchange.HasBody)
+        if (refusal is null && settings.Asynchronous && exchange.HasBody && loops is null)
             refusal = await ReceiveAsync(exchange);
 
         // 3. Queue, 4. worker: the app is called and its answer gathered, or sent while it is made.
+        // An asynchronous app has an event loop in the place of both, and reads its body as it arrives.
         exchange.Queued();
-        if (refusal is null)
-            refusal = Enqueue(exchange);
+        refusal ??= loops is null ? Enqueue(exchange) : loops(exchange);
         if (refusal is null)
         {
             watcher.Notice();

@@ -36,6 +36,8 @@ internal sealed class Exchange : IValueTaskSource
         LocalPort = _wire.LocalEndPoint is UnixDomainSocketEndPoint file
             ? file.ToString()!
             : connection.LocalPort.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        IsLocalPath = _wire.LocalEndPoint is UnixDomainSocketEndPoint;
+        LocalHost = IsLocalPath ? LocalPort : PeerAddress.TextOf(connection.LocalIpAddress ?? IPAddress.None);
         _inFlight = inFlight;
         Body = new RequestBody(settings, sweep);
         Response = new ResponseWriter(this, features, settings);
@@ -44,6 +46,12 @@ internal sealed class Exchange : IValueTaskSource
     public IHttpRequestFeature Request { get; }
 
     public PeerAddress Peer { get; }
+
+    /// <summary>The address that accepted the connection; for a unix socket its path.</summary>
+    public string LocalHost { get; }
+
+    /// <summary>Whether that is a unix socket.</summary>
+    public bool IsLocalPath { get; }
 
     /// <summary>The text for SERVER_PORT: the bound port, for a unix socket its path.</summary>
     public string LocalPort { get; }
@@ -125,6 +133,11 @@ internal sealed class Exchange : IValueTaskSource
     /// <summary>The app and the Python side are done with it.</summary>
     public void Answered(long at) => _times.Answered = at;
 
+    /// <summary>Calls back when the client leaves, once, on any thread; at once if it has.</summary>
+    public void WatchClient(Action left) => _wire.Client.Watch(left, Times.Began);
+
+    public void StopWatchingClient() => _wire.Client.StopWatching();
+
     /// <summary>A write has found that nobody reads.</summary>
     public void ClientLost() => _wire.Client.Lost();
 
@@ -160,11 +173,12 @@ internal sealed class PeerAddress(IPAddress? address, int port)
 
     /// <summary>"localhost" for a unix socket, as Waitress has it.</summary>
     public string Host { get; } = address is null ? "localhost"
-        : address.IsIPv4MappedToIPv6 ? address.MapToIPv4().ToString()
-        : address.ToString();
+        : TextOf(address);
 
     /// <summary>"None" for a unix socket, as Waitress has it.</summary>
     public string Port { get; } = address is null ? "None" : port.ToString(System.Globalization.CultureInfo.InvariantCulture);
+
+    public static string TextOf(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4().ToString() : address.ToString();
 
     public override string ToString() => address is null ? Host : $"{Host}:{Port}";
 }

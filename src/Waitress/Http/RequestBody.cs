@@ -95,8 +95,11 @@ internal sealed class RequestBody(Settings settings, IdleSweep sweep) : IDisposa
             Volatile.Read(ref _reading)?.CancelPendingRead();
     }
 
-    // Only where a read has to wait: most bodies are there with their headers.
-    private void Watch(PipeReader reader)
+    /// <summary>What was watched for has come.</summary>
+    public void StopWatching() => Volatile.Write(ref _waitsSince, 0);
+
+    /// <summary>A read waits for the client: <see cref="EndIfIdle"/> may end it. Most bodies are there with their headers, and are never watched.</summary>
+    public void Watch(PipeReader reader)
     {
         Volatile.Write(ref _waitsSince, sweep.Now);
         if (_reading is not null)

@@ -11,13 +11,14 @@ namespace Waitress.Python;
 internal static class Engine
 {
     /// <summary>
-    /// open(app, wake_fd, environ, handoff): opens the sockets, or takes those that a supervisor handed to this worker process (else
+    /// open(app, wake_fd, environ, handoff, interface): opens the sockets, or takes those that a supervisor handed to this worker process (else
     /// handoff is None); OSError with one line when that fails.
     /// </summary>
     public static PyNew Open(PyArguments arguments, Settings settings, Interpreter interpreter)
     {
         var log = new Mailbox((int)PyNumbers.ToInt64(arguments[1]));
         var handoff = arguments[3].IsNone ? null : Handoff.From(PyValues.ToDictionary(arguments[3]));
+        settings = settings with { Interface = PyTexts.ToText(arguments[4]) };
         var server = Server.Open(settings, PyValues.ToTexts(arguments[2]), handoff, interpreter, arguments[0], log);
         using var types = PyObjects.Import("types"u8).OrThrow();
         using var make = PyObjects.GetAttribute(types, "SimpleNamespace"u8).OrThrow();
@@ -35,6 +36,7 @@ internal static class Engine
             values => PyNumbers.From(server.Pool?.Interrupt(PyNumbers.ToInt64(values[0]), values[1]) ?? false)).ToPython(type));
         Add(engine, "ended"u8, new Function("ended", 0, _ => PyNumbers.From(server.Ended)).ToPython(type));
         Add(engine, "close"u8, new Function("close", 0, _ => Attached(() => Close(server, log))).ToPython(type));
+        Add(engine, "loop"u8, new Function("loop", 3, values => Loop.Open(values, server, interpreter)).ToPython(type));
         Add(engine, "interpreters"u8, PyNumbers.From(settings.Interpreters));
         Add(engine, "interpreter"u8, new Function("interpreter", 5, values => NewInterpreter(values, server, log, interpreter)).ToPython(type));
         return engine.Move();

@@ -91,7 +91,7 @@ internal static class Module
         if (outcome.Settings is { } settings)
         {
             var bind = new Function("bind", 2, values => Bound.Open(values, settings, interpreter));
-            var open = new Function("open", 4, values => Engine.Open(values, settings, interpreter));
+            var open = new Function("open", 5, values => Engine.Open(values, settings, interpreter));
             if (!PyDicts.Set(answer, "bind", bind.ToPython(interpreter.CallableType.Ref))
                 || !PyDicts.Set(answer, "open", open.ToPython(interpreter.CallableType.Ref)))
                 return default;

@@ -165,7 +165,7 @@ internal sealed partial class ResponseWriter(Exchange exchange, IFeatureCollecti
     }
 
     // A flush that is complete for good tells that the transport has ended: the only news of a client that closed both directions.
-    private void Note(FlushResult result)
+    internal void Note(FlushResult result)
     {
         if (result.IsCompleted)
             exchange.ClientLost();

@@ -32,11 +32,15 @@ internal sealed record LogEvent(int Id, string Logger, int Level, string Text)
     public static readonly LogEvent ThreadsStuck = new(18, "waitress", Error, "{0} thread(s) over request_timeout are stuck, in C code that waits; {1} others serve in their place");
     public static readonly LogEvent TooManyStuck = new(19, "waitress", Error, "{0} threads are stuck: no more are started in their place");
 
+    public static readonly LogEvent NoResponse = new(181, "waitress", Error, "The app has returned without a response to {0} {1}");
+    public static readonly LogEvent ResponseUnfinished = new(182, "waitress", Error, "The app has returned before the end of its response to {0} {1}; the connection is closed");
+
     /// <summary>Every row, for the documentation and the tests.</summary>
     public static IReadOnlyList<LogEvent> All { get; } =
     [
         QueueDepth, Refused, LimitReached, LimitLeft, TooManyBytes, TooFewBytes, BodyForbidden, Disconnected, StorageFailed,
         ProxyHeaders, StillRunning, Lost, AcceptFailed, EngineFault, QueueTimeout, BacklogFull, ThreadBack, ThreadsStuck, TooManyStuck,
+        NoResponse, ResponseUnfinished,
     ];
 
     private CompositeFormat Format { get; } = CompositeFormat.Parse(Text);

@@ -1,0 +1,195 @@
+// Asgi: an asynchronous app, from a parsed request to its messages. Receives exchanges from the I/O threads (EventLoop.Add) and promises that
+// each is answered: by the app's messages, or by a refusal. The app runs on one Python thread for life, the loop's; everything in this folder
+// that touches Python objects runs there, attached. Other threads only post to the inbox: many events, one wake-up.
+using System.Net.Sockets;
+using Waitress.Configuration;
+using Waitress.CPython;
+using Waitress.Guards;
+using Waitress.Http;
+using Waitress.Telemetry;
+using Waitress.Wsgi;
+
+namespace Waitress.Asgi;
+
+/// <summary>What happened to a call outside of its loop.</summary>
+internal enum LoopEvent
+{
+    /// <summary>Bytes of the request's body are there, or its end, or a failure.</summary>
+    Read,
+
+    /// <summary>The client has taken enough for more to be sent.</summary>
+    Flushed,
+
+    /// <summary>The client has left.</summary>
+    Left,
+}
+
+/// <summary>
+/// One asyncio event loop, as the engine sees it: an inbox that the loop empties (<see cref="Drain"/>), and an outbox, since answers that are
+/// made in one turn of the loop leave together, detached (<see cref="Flush"/>). Made, drained and disposed on the loop's thread.
+/// </summary>
+internal sealed class EventLoop : IDisposable
+{
+    private readonly Lock _gate = new();
+    private readonly Socket _wake;
+    private readonly int _most;
+    private readonly Scopes _scopes;
+    private readonly HashSet<HttpCall> _calls = [];
+    private readonly List<HttpCall> _touched = [];
+    private readonly List<HttpCall> _leaving = [];
+    private List<Item> _coming = [], _going = [];
+    private long _armed; // Since when something waits to be drained, as a timestamp; 0: nothing does.
+    private int _unanswered;
+    private bool _closed;
+
+    /// <param name="interpreter">The interpreter in which the loop runs.</param>
+    /// <param name="app">The app.</param>
+    /// <param name="tools">waitress._asgi.Tools of the loop.</param>
+    /// <param name="wakeDescriptor">The sending end of the socket pair on which the loop waits; Python's to close.</param>
+    /// <param name="settings">Limits.</param>
+    /// <param name="log">Where faults go.</param>
+    public EventLoop(Interpreter interpreter, PyRef app, PyRef tools, int wakeDescriptor, Settings settings, Mailbox log)
+    {
+        (Settings, Log) = (settings, log);
+        Side = new LoopSide(interpreter, app, tools, this);
+        _scopes = new Scopes(Side, settings);
+        _most = settings.BacklogLimit ?? int.MaxValue;
+        _wake = new Socket(new SafeSocketHandle(wakeDescriptor, ownsHandle: false)) { Blocking = false };
+    }
+
+    public Settings Settings { get; }
+
+    public Mailbox Log { get; }
+
+    public LoopSide Side { get; }
+
+    /// <summary>Requests that the app has not answered whole yet, those in the inbox included.</summary>
+    public int Unanswered => Volatile.Read(ref _unanswered);
+
+    /// <summary>Since when events wait for the loop's next turn, as a timestamp; 0: none does. An old one: the loop is blocked.</summary>
+    public long WaitingSince => Interlocked.Read(ref _armed);
+
+    /// <summary>Hands a request to the app; any thread. Null, or why not.</summary>
+    public Refusal? Add(Exchange exchange)
+    {
+        lock (_gate)
+        {
+            if (_closed)
+                return Refusal.Stopping;
+            if (_unanswered >= _most)
+                return Refusal.QueueFull;
+            _unanswered++;
+            _coming.Add(new Item(exchange, null, default));
+        }
+
+        Wake();
+        return null;
+    }
+
+    /// <summary>Tells the loop what happened to a call; any thread.</summary>
+    public void Post(HttpCall call, LoopEvent what)
+    {
+        lock (_gate)
+            _coming.Add(new Item(null, call, what));
+        Wake();
+    }
+
+    /// <summary>No request comes any more; any thread.</summary>
+    public void Close()
+    {
+        lock (_gate)
+            _closed = true;
+        Wake();
+    }
+
+    /// <summary>Sees to everything that was posted. False: no more will come.</summary>
+    public bool Drain()
+    {
+        bool goesOn;
+        lock (_gate)
+        {
+            (_coming, _going) = (_going, _coming);
+            goesOn = !_closed;
+            Interlocked.Exchange(ref _armed, 0);
+        }
+
+        foreach (var (request, call, what) in _going)
+        {
+            if (request is not null)
+                Begin(request);
+            else
+                call!.Happened(what);
+        }
+
+        _going.Clear();
+        return goesOn;
+    }
+
+    /// <summary>Sends what the calls of this turn have made.</summary>
+    public void Flush()
+    {
+        _leaving.AddRange(_touched);
+        _touched.Clear();
+        using (PythonThread.Detach())
+        {
+            foreach (var call in _leaving)
+                call.Flush();
+        }
+
+        _leaving.Clear();
+    }
+
+    /// <summary>The call has something to be sent at the end of this turn.</summary>
+    public void Touch(HttpCall call)
+    {
+        _touched.Add(call);
+        if (_touched.Count > 1)
+            return;
+        using var scheduled = PyObjects.Call(Side.CallSoon.Ref, Side.Flush.Ref);
+        if (scheduled.IsNull)
+            PythonError.WriteUnraisable(Side.App.Ref); // The loop is closed: what is left is cut by the stop.
+    }
+
+    /// <summary>The exchange has been handed back.</summary>
+    public void Answered() => Interlocked.Decrement(ref _unanswered);
+
+    /// <summary>The app's task has ended.</summary>
+    public void Forget(HttpCall call) => _calls.Remove(call);
+
+    /// <summary>After the loop has ended: what is still unanswered is answered by a refusal. Attached.</summary>
+    public void Dispose()
+    {
+        Close();
+        Drain();
+        foreach (var call in _calls.ToArray())
+            call.Abandon();
+        Flush();
+        _wake.Dispose();
+        _scopes.Dispose();
+        Side.Dispose();
+    }
+
+    private void Begin(Exchange exchange)
+    {
+        var call = new HttpCall(this, exchange);
+        _calls.Add(call);
+        call.Begin(_scopes);
+    }
+
+    private void Wake()
+    {
+        // One byte for all that is posted until the next drain.
+        if (Interlocked.CompareExchange(ref _armed, TimeProvider.System.GetTimestamp(), 0) != 0)
+            return;
+        try
+        {
+            _wake.Send([1]);
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // Full: it wakes anyway. Disposed: nobody is there any more.
+        }
+    }
+
+    private readonly record struct Item(Exchange? Request, HttpCall? Call, LoopEvent What);
+}

@@ -1,0 +1,54 @@
+using Waitress.Guards;
+using Waitress.Http;
+
+namespace Waitress.Asgi;
+
+/// <summary>The event loops of one server: usually one, as many as interpreters or free threads else. Any thread.</summary>
+internal sealed class EventLoops
+{
+    private readonly Lock _gate = new();
+    private volatile EventLoop[] _loops = []; // Replaced, never changed.
+    private bool _closed;
+
+    public IReadOnlyList<EventLoop> All => _loops;
+
+    public void Add(EventLoop loop)
+    {
+        lock (_gate)
+        {
+            _loops = [.. _loops, loop];
+            if (_closed)
+                loop.Close();
+        }
+    }
+
+    public void Remove(EventLoop loop)
+    {
+        lock (_gate)
+            _loops = [.. _loops.Where(other => other != loop)];
+    }
+
+    /// <summary>Hands the request to the loop that has the fewest. Null, or why there is none for it.</summary>
+    public Refusal? Enqueue(Exchange exchange)
+    {
+        EventLoop? chosen = null;
+        foreach (var loop in _loops)
+        {
+            if (chosen is null || loop.Unanswered < chosen.Unanswered)
+                chosen = loop;
+        }
+
+        return chosen is null ? Refusal.Stopping : chosen.Add(exchange);
+    }
+
+    /// <summary>No request comes any more.</summary>
+    public void Close()
+    {
+        lock (_gate)
+        {
+            _closed = true;
+            foreach (var loop in _loops)
+                loop.Close();
+        }
+    }
+}

@@ -1,0 +1,235 @@
+using System.IO.Pipelines;
+using Waitress.CPython;
+using Waitress.Response;
+using Waitress.Telemetry;
+using static Waitress.CPython.PythonError;
+
+namespace Waitress.Asgi;
+
+/// <summary>send(): the app's messages become the response.</summary>
+internal sealed partial class HttpCall
+{
+    /// <summary>What is handed to Kestrel at once: its flow control works between such pieces.</summary>
+    private const int Piece = 65_536;
+
+    private bool _flushing; // The client has to take something first; nothing may be written meanwhile.
+    private bool _bodySent, _trailersFollow, _tooMuch;
+
+    /// <summary>An awaitable, or null with a Python error set.</summary>
+    public PyNew Send(PyRef message)
+    {
+        if (!PyDicts.Is(message))
+            return Raise(Fault.Type, $"send() takes a dict, not {PyObjects.TypeName(message)}");
+        using var type = PyDicts.Get(message, loop.Side.Messages.Type.Ref);
+        if (type.IsNull || !PyObjects.IsText(type))
+            return Raise(Fault.Value, "an ASGI message needs a type, which is a str");
+        var name = PyTexts.Utf8(type, out _);
+        if (_gone || (!_ended && exchange.ClientGone))
+            return RaiseDisconnected();
+        if (_ended || _ending)
+            return Raise(Fault.Runtime, $"{PyTexts.ToText(type)} was sent after the response was complete");
+        if (name.SequenceEqual("http.response.body"u8))
+            return SendBody(message);
+        if (name.SequenceEqual("http.response.start"u8))
+            return SendHead(message);
+        if (name.SequenceEqual("http.response.pathsend"u8))
+            return SendPath(message);
+        if (name.SequenceEqual("http.response.trailers"u8))
+            return SendTrailers(message);
+        return Raise(Fault.Value, $"{PyTexts.ToText(type)} is not a message of an HTTP response");
+    }
+
+    /// <summary>Hands on what is left of a body, as long as the client takes it.</summary>
+    public Step GoOnSending(PyRef body, ref int sent, bool last)
+    {
+        while (true)
+        {
+            if (_gone || (!_ended && exchange.ClientGone))
+            {
+                RaiseDisconnected();
+                return Step.Failed;
+            }
+
+            if (_ended || _ending)
+                return Step.Done(Singletons.NewNone());
+            if (_flushing)
+                return Wait();
+            using var buffer = new PyBuffer();
+            if (!buffer.TryTake(body))
+                return Step.Failed;
+            if (sent >= buffer.Bytes.Length)
+            {
+                EndBody(last);
+                return Step.Done(Singletons.NewNone());
+            }
+
+            sent += Push(buffer.Bytes[sent..]);
+        }
+    }
+
+    private PyNew SendHead(PyRef message)
+    {
+        if (exchange.Response.Started)
+            return Raise(Fault.Runtime, "http.response.start was sent twice");
+        using var trailers = PyDicts.Get(message, loop.Side.Messages.Trailers.Ref);
+        if (AsgiHead.Apply(message, loop.Side.Messages, exchange.Response) is { } mistake)
+        {
+            exchange.Response.Restart();
+            return Raise(mistake.Fault, mistake.Message);
+        }
+
+        _trailersFollow = !trailers.IsNull && PyObjects.IsTrue(trailers);
+        Touch();
+        return Ready();
+    }
+
+    private PyNew SendBody(PyRef message)
+    {
+        if (!exchange.Response.Started || _bodySent)
+            return Raise(Fault.Runtime, _bodySent ? "http.response.body was sent after the body's end" : "http.response.body was sent before http.response.start");
+        using var body = PyDicts.Get(message, loop.Side.Messages.Body.Ref);
+        using var more = PyDicts.Get(message, loop.Side.Messages.MoreBody.Ref);
+        if (body.IsNull && IsSet)
+            return default;
+        var last = more.IsNull || !PyObjects.IsTrue(more);
+        if (body.IsNull)
+        {
+            EndBody(last);
+            return Ready();
+        }
+
+        var sent = 0;
+        using var buffer = new PyBuffer();
+        if (!buffer.TryTake(body))
+            return default;
+        var bytes = Fitting(buffer.Bytes);
+        var response = exchange.Response;
+        if (last && !response.Committed && !_flushing && !_trailersFollow)
+        {
+            if (response.Declared is null)
+                response.Declare(bytes.Length);
+            if (response.TryGather(bytes))
+            {
+                EndBody(last);
+                return Ready();
+            }
+        }
+
+        while (!_flushing && sent < bytes.Length && !exchange.ClientGone)
+            sent += Push(bytes[sent..]);
+        if (sent == bytes.Length && !_flushing)
+        {
+            EndBody(last);
+            return Ready();
+        }
+
+        // Cut to the announced length where it has to be; else the app's own object, which nothing copies.
+        var rest = bytes.Length == buffer.Bytes.Length ? body.Borrow().New() : PyBytes.From(bytes);
+        using var owned = rest.Move();
+        return owned.IsNull ? default : new SendAwaitable(this, owned.Pin(), sent, last).ToPython(loop.Side.Interpreter.AwaitableType.Ref);
+    }
+
+    private PyNew SendPath(PyRef message)
+    {
+        var response = exchange.Response;
+        if (!response.Started || _bodySent || response.Committed)
+            return Raise(Fault.Runtime, "http.response.pathsend has to follow http.response.start");
+        using var path = PyDicts.Get(message, loop.Side.Messages.Path.Ref);
+        if (path.IsNull || !PyObjects.IsText(path))
+            return Raise(Fault.Type, "http.response.pathsend needs a path, which is a str");
+        var handle = File.OpenHandle(PyTexts.ToText(path)); // An IOException is an OSError to the app.
+        var length = RandomAccess.GetLength(handle);
+        if (response.Declared is null)
+            response.Declare(length);
+        response.SendFile(handle, 0);
+        EndBody(last: true);
+        return Ready();
+    }
+
+    private PyNew SendTrailers(PyRef message)
+    {
+        if (!_bodySent || !_trailersFollow)
+            return Raise(Fault.Runtime, "http.response.trailers has to be announced in http.response.start, and to follow the body");
+        using var more = PyDicts.Get(message, loop.Side.Messages.MoreTrailers.Ref);
+        if (AsgiHead.ApplyTrailers(message, loop.Side.Messages, exchange.Response) is { } mistake)
+            return Raise(mistake.Fault, mistake.Message);
+        if (more.IsNull || !PyObjects.IsTrue(more))
+            End();
+        return Ready();
+    }
+
+    private void EndBody(bool last)
+    {
+        if (!last)
+        {
+            Touch(); // An empty first block: the head leaves with this turn.
+            return;
+        }
+
+        _bodySent = true;
+        var response = exchange.Response;
+        if (response is { Declared: { } declared, Bodiless: false } && response.Written < declared && !exchange.IsHead)
+        {
+            loop.Log.Post(LogEvent.TooFewBytes, response.Written, declared, exchange.Request.Method, exchange.Request.RawTarget);
+            response.CutShort();
+        }
+
+        if (!_trailersFollow || response is { Declared: not null })
+            End();
+    }
+
+    private ReadOnlySpan<byte> Fitting(ReadOnlySpan<byte> bytes)
+    {
+        var fitting = exchange.Response.Fitting(bytes.Length);
+        if (fitting == bytes.Length)
+            return bytes;
+        if (!_tooMuch)
+            loop.Log.Post(LogEvent.TooManyBytes, exchange.Response.Declared, exchange.Request.Method, exchange.Request.RawTarget);
+        _tooMuch = true;
+        return bytes[..fitting];
+    }
+
+    // How much was handed on. The GIL is given up meanwhile: the socket may be written to on this very thread.
+    private int Push(ReadOnlySpan<byte> bytes)
+    {
+        var piece = bytes[..Math.Min(bytes.Length, Piece)];
+        using (PythonThread.Detach())
+            Pushed(exchange.Response.Push(piece));
+        return piece.Length;
+    }
+
+    private void Pushed(ValueTask<FlushResult> flush)
+    {
+        if (flush.IsCompletedSuccessfully)
+        {
+            exchange.Response.Note(flush.Result);
+            return;
+        }
+
+        _flushing = true;
+        _ = FinishFlush(flush);
+    }
+
+    private async Task FinishFlush(ValueTask<FlushResult> flush)
+    {
+        try
+        {
+            await ClientPace.KeepAsync(flush, exchange, loop.Settings);
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException)
+        {
+            exchange.ClientLost();
+        }
+
+        loop.Post(this, LoopEvent.Flushed);
+    }
+
+    private PyNew Ready() => loop.Side.Ready.Ref.New();
+
+    private PyNew RaiseDisconnected()
+    {
+        using var message = PyTexts.FromText("The client has disconnected");
+        using var error = message.IsNull ? default : PyObjects.Call(loop.Side.ClientDisconnected.Ref, message);
+        return error.IsNull ? default : Raise(error.Borrow());
+    }
+}

@@ -1,0 +1,171 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Text;
+using Waitress.Configuration;
+using Waitress.CPython;
+using Waitress.Http;
+using Waitress.Wsgi;
+
+namespace Waitress.Asgi;
+
+/// <summary>
+/// The connection scope of a request (ASGI HTTP specification 2.5). What never changes is a template that each request copies; dicts in it that
+/// an app may change are copied as well. Attached, on the loop's thread; a null result means that a Python error is set.
+/// </summary>
+internal sealed class Scopes : IDisposable
+{
+    // Names that clients invent cost a bytes object per request beyond this, not memory.
+    private const int MostNames = 1024;
+
+    private readonly LoopSide _side;
+    private readonly Settings _settings;
+    private readonly List<PyPin> _pins = [];
+    private readonly ConcurrentDictionary<string, PyPin> _names = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, PyPin> _texts = new(StringComparer.Ordinal);
+    private readonly PyPin _template, _asgi, _extensions;
+    private readonly PyPin _asgiKey, _extensionsKey, _version, _method, _scheme, _path, _rawPath, _query, _headers, _client, _server, _state;
+
+    public Scopes(LoopSide side, Settings settings)
+    {
+        (_side, _settings) = (side, settings);
+        (_asgiKey, _extensionsKey, _version) = (Intern("asgi"), Intern("extensions"), Intern("http_version"));
+        (_method, _scheme, _path, _rawPath) = (Intern("method"), Intern("scheme"), Intern("path"), Intern("raw_path"));
+        (_query, _headers, _client, _server, _state) = (Intern("query_string"), Intern("headers"), Intern("client"), Intern("server"), Intern("state"));
+        using var asgi = PyDicts.New().OrThrow();
+        Require(PyDicts.Set(asgi, "version", PyTexts.FromText("3.0")) && PyDicts.Set(asgi, "spec_version", PyTexts.FromText("2.5")));
+        _asgi = Keep(asgi.Borrow().New());
+        using var extensions = PyDicts.New().OrThrow();
+        Require(PyDicts.Set(extensions, "http.response.pathsend", PyDicts.New()) && PyDicts.Set(extensions, "http.response.trailers", PyDicts.New()));
+        _extensions = Keep(extensions.Borrow().New());
+        using var scope = PyDicts.New().OrThrow();
+        Require(PyDicts.Set(scope, "type", PyTexts.FromText("http")) && PyDicts.Set(scope, "http_version", PyTexts.FromText("1.1"))
+            && PyDicts.Set(scope, "method", PyTexts.FromText("GET")) && PyDicts.Set(scope, "scheme", PyTexts.FromText(settings.UrlScheme))
+            && PyDicts.Set(scope, "root_path", PyTexts.FromText(settings.UrlPrefix)));
+        _template = Keep(scope.Borrow().New());
+    }
+
+    /// <summary>A new scope for the request.</summary>
+    public PyNew Build(Exchange exchange)
+    {
+        using var scope = PyDicts.Copy(_template.Ref);
+        var made = !scope.IsNull
+            && PyDicts.Set(scope, _asgiKey.Ref, PyDicts.Copy(_asgi.Ref))
+            && PyDicts.Set(scope, _extensionsKey.Ref, PyDicts.Copy(_extensions.Ref))
+            && (_side.State.Ref.IsNone || PyDicts.Set(scope, _state.Ref, PyDicts.Copy(_side.State.Ref)))
+            && SetLine(scope, exchange) && SetPeers(scope, exchange) && PyDicts.Set(scope, _headers.Ref, Headers(exchange));
+        return made ? scope.Move() : default;
+    }
+
+    public void Dispose()
+    {
+        foreach (var pin in _pins)
+            pin.Dispose();
+        foreach (var pin in _names.Values.Concat(_texts.Values))
+            pin.Dispose();
+    }
+
+    private bool SetLine(PyRef scope, Exchange exchange)
+    {
+        var request = exchange.Request;
+        var target = RequestTarget.Parse(request.RawTarget, "");
+        var end = request.RawTarget.AsSpan().IndexOfAny('?', '#');
+        var rawPath = end < 0 ? request.RawTarget : request.RawTarget[..end];
+        return SetText(scope, _method, request.Method)
+            && (request.Protocol == "HTTP/1.1" || SetText(scope, _version, request.Protocol == "HTTP/2" ? "2" : request.Protocol["HTTP/".Length..]))
+            && PyDicts.Set(scope, _path.Ref, Path(target.PathInfo))
+            && PyDicts.Set(scope, _rawPath.Ref, Bytes(rawPath))
+            && PyDicts.Set(scope, _query.Ref, Bytes(target.QueryString))
+            && (exchange.Client.Scheme is not { } scheme || SetText(scope, _scheme, scheme));
+    }
+
+    // The whole path, the prefix included (ASGI: root_path is where in it the app is mounted), also where a proxy has taken that off.
+    private PyNew Path(string decoded)
+    {
+        var prefix = _settings.UrlPrefix;
+        var isWithin = decoded.StartsWith(prefix, StringComparison.Ordinal) && (decoded.Length == prefix.Length || prefix.Length == 0 || decoded[prefix.Length] == '/');
+        var path = isWithin ? decoded : prefix + decoded;
+        return Ascii.IsValid(path) ? PyTexts.FromLatin1(path) : PyTexts.FromUtf8(Encoding.Latin1.GetBytes(path));
+    }
+
+    private bool SetPeers(PyRef scope, Exchange exchange)
+    {
+        var view = exchange.Client;
+        var host = view.RemoteAddr ?? (exchange.Peer.Address is null ? null : exchange.Peer.Host);
+        using var client = host is null ? Singletons.NewNone() : Pair(host, view.RemoteAddr is null ? exchange.Peer.Port : view.RemotePort);
+        using var server = Pair(view.ServerName ?? exchange.LocalHost, view.ServerPort ?? (exchange.IsLocalPath ? null : exchange.LocalPort));
+        return !client.IsNull && !server.IsNull && PyDicts.Set(scope, _client.Ref, client.Borrow()) && PyDicts.Set(scope, _server.Ref, server.Borrow());
+    }
+
+    private static PyNew Pair(string host, string? port) => PySequences.Pair(
+        PyTexts.FromText(host), int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? PyNumbers.From((long)number) : Singletons.NewNone());
+
+    private PyNew Headers(Exchange exchange)
+    {
+        using var list = PySequences.NewList();
+        foreach (var (name, lines) in exchange.Received.Fields)
+        {
+            foreach (var line in lines)
+            {
+                if (list.IsNull || !PySequences.Append(list, PySequences.Pair(Name(name), Bytes(line ?? ""))))
+                    return default;
+            }
+        }
+
+        return list.Move();
+    }
+
+    private PyNew Name(string name)
+    {
+        if (_names.TryGetValue(name, out var known))
+            return known.Ref.New();
+        using var made = Bytes(name.ToLowerInvariant());
+        if (!made.IsNull && _names.Count < MostNames)
+            _names[name] = made.Borrow().Pin();
+        return made.Move();
+    }
+
+    private bool SetText(PyRef scope, PyPin key, string text)
+    {
+        if (_texts.TryGetValue(text, out var known))
+            return PyDicts.Set(scope, key.Ref, known.Ref);
+        using var made = PyTexts.FromLatin1(text);
+        if (made.IsNull)
+            return false;
+        if (_texts.Count < MostNames)
+            _texts[text] = made.Borrow().Pin();
+        return PyDicts.Set(scope, key.Ref, made.Borrow());
+    }
+
+    // Kestrel reads header bytes as Latin-1, so each character is one of them.
+    private static PyNew Bytes(string text)
+    {
+        const int onStack = 512;
+        if (text.Length <= onStack)
+        {
+            Span<byte> narrow = stackalloc byte[onStack];
+            return PyBytes.From(narrow[..Encoding.Latin1.GetBytes(text, narrow)]);
+        }
+
+        var rented = ArrayPool<byte>.Shared.Rent(text.Length);
+        var made = PyBytes.From(rented.AsSpan(0, Encoding.Latin1.GetBytes(text, rented)));
+        ArrayPool<byte>.Shared.Return(rented);
+        return made;
+    }
+
+    private PyPin Intern(string key) => Keep(PyTexts.Intern(key));
+
+    private PyPin Keep(PyNew value)
+    {
+        using var owned = value.OrThrow();
+        var pin = owned.Pin();
+        _pins.Add(pin);
+        return pin;
+    }
+
+    private static void Require(bool done)
+    {
+        if (!done)
+            throw PythonException.Take();
+    }
+}
