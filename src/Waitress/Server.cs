@@ -193,6 +193,7 @@ internal sealed partial class Server : IDisposable
             if (retiring)
                 _listeners.LeaveBacklog();
             _slot?.BeginDrain();
+            _loops.BeginStop();
         }
 
         _ = Task.Run(StopAsync);

@@ -21,8 +21,12 @@ internal static class AsgiHead
         if (code is < 200 or > 999)
             return new(Fault.Value, $"http.response.start needs a status from 200 to 999, not {(status.IsNull ? "none" : PyObjects.Represent(status))}");
         response.Start((int)code, null);
-        return EachHeader(message, keys, (name, value) => Add(name, value, response));
+        return ApplyHeaders(message, keys, response);
     }
+
+    /// <summary>The headers alone.</summary>
+    public static HeadMistake? ApplyHeaders(PyRef message, MessageKeys keys, ResponseWriter response) =>
+        EachHeader(message, keys, (name, value) => Add(name, value, response));
 
     /// <summary>The fields of http.response.trailers.</summary>
     public static HeadMistake? ApplyTrailers(PyRef message, MessageKeys keys, ResponseWriter response) =>

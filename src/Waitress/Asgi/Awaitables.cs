@@ -8,8 +8,14 @@ internal sealed class ReadyAwaitable : PyAwaitable
     protected override Step Continue() => Step.Done(Singletons.NewNone());
 }
 
+/// <summary>Goes on by what it is given.</summary>
+internal sealed class WaitAwaitable(Func<Step> next) : PyAwaitable
+{
+    protected override Step Continue() => next();
+}
+
 /// <summary>What receive() returns.</summary>
-internal sealed class ReceiveAwaitable(HttpCall call) : PyAwaitable
+internal sealed class ReceiveAwaitable(AsgiCall call) : PyAwaitable
 {
     protected override Step Continue() => call.NextMessage();
 }
@@ -43,7 +49,7 @@ internal sealed class SendAwaitable(HttpCall call, PyPin body, int sent, bool la
 }
 
 /// <summary>receive() of one request.</summary>
-internal sealed class ReceiveCallable(HttpCall call, PyPin awaitableType) : PyCallable
+internal sealed class ReceiveCallable(AsgiCall call, PyPin awaitableType) : PyCallable
 {
     protected override PyNew Call(PyArguments arguments)
     {
@@ -53,7 +59,7 @@ internal sealed class ReceiveCallable(HttpCall call, PyPin awaitableType) : PyCa
 }
 
 /// <summary>send(message) of one request.</summary>
-internal sealed class SendCallable(HttpCall call) : PyCallable
+internal sealed class SendCallable(AsgiCall call) : PyCallable
 {
     protected override PyNew Call(PyArguments arguments)
     {
@@ -63,7 +69,7 @@ internal sealed class SendCallable(HttpCall call) : PyCallable
 }
 
 /// <summary>ended(error): how waitress._asgi.serve tells that the app has returned, or what it raised.</summary>
-internal sealed class EndedCallable(HttpCall call) : PyCallable
+internal sealed class EndedCallable(AsgiCall call) : PyCallable
 {
     protected override PyNew Call(PyArguments arguments)
     {

@@ -22,6 +22,18 @@ internal enum LoopEvent
 
     /// <summary>The client has left.</summary>
     Left,
+
+    /// <summary>The handshake of a WebSocket is done, or has failed.</summary>
+    Accepted,
+
+    /// <summary>A message of a WebSocket is there.</summary>
+    Message,
+
+    /// <summary>No further one will come.</summary>
+    Ended,
+
+    /// <summary>The server stops.</summary>
+    Stopping,
 }
 
 /// <summary>
@@ -34,13 +46,13 @@ internal sealed class EventLoop : IDisposable
     private readonly Socket _wake;
     private readonly int _most;
     private readonly Scopes _scopes;
-    private readonly HashSet<HttpCall> _calls = [];
-    private readonly List<HttpCall> _touched = [];
-    private readonly List<HttpCall> _leaving = [];
+    private readonly HashSet<AsgiCall> _calls = [];
+    private readonly List<AsgiCall> _touched = [];
+    private readonly List<AsgiCall> _leaving = [];
     private List<Item> _coming = [], _going = [];
     private long _armed; // Since when something waits to be drained, as a timestamp; 0: nothing does.
     private int _unanswered;
-    private bool _closed;
+    private bool _closed, _stopping, _stopTold;
 
     /// <param name="interpreter">The interpreter in which the loop runs.</param>
     /// <param name="app">The app.</param>
@@ -87,10 +99,18 @@ internal sealed class EventLoop : IDisposable
     }
 
     /// <summary>Tells the loop what happened to a call; any thread.</summary>
-    public void Post(HttpCall call, LoopEvent what)
+    public void Post(AsgiCall call, LoopEvent what)
     {
         lock (_gate)
             _coming.Add(new Item(null, call, what));
+        Wake();
+    }
+
+    /// <summary>The server stops: connections that would go on for ever are to be ended. Any thread.</summary>
+    public void BeginStop()
+    {
+        lock (_gate)
+            _stopping = true;
         Wake();
     }
 
@@ -105,9 +125,10 @@ internal sealed class EventLoop : IDisposable
     /// <summary>Sees to everything that was posted. False: no more will come.</summary>
     public bool Drain()
     {
-        bool goesOn;
+        bool goesOn, stops;
         lock (_gate)
         {
+            stops = _stopping;
             (_coming, _going) = (_going, _coming);
             goesOn = !_closed;
             Interlocked.Exchange(ref _armed, 0);
@@ -122,6 +143,13 @@ internal sealed class EventLoop : IDisposable
         }
 
         _going.Clear();
+        if (stops && !_stopTold)
+        {
+            _stopTold = true;
+            foreach (var call in _calls)
+                call.Happened(LoopEvent.Stopping);
+        }
+
         return goesOn;
     }
 
@@ -140,7 +168,7 @@ internal sealed class EventLoop : IDisposable
     }
 
     /// <summary>The call has something to be sent at the end of this turn.</summary>
-    public void Touch(HttpCall call)
+    public void Touch(AsgiCall call)
     {
         _touched.Add(call);
         if (_touched.Count > 1)
@@ -154,7 +182,7 @@ internal sealed class EventLoop : IDisposable
     public void Answered() => Interlocked.Decrement(ref _unanswered);
 
     /// <summary>The app's task has ended.</summary>
-    public void Forget(HttpCall call) => _calls.Remove(call);
+    public void Forget(AsgiCall call) => _calls.Remove(call);
 
     /// <summary>After the loop has ended: what is still unanswered is answered by a refusal. Attached.</summary>
     public void Dispose()
@@ -171,9 +199,11 @@ internal sealed class EventLoop : IDisposable
 
     private void Begin(Exchange exchange)
     {
-        var call = new HttpCall(this, exchange);
+        AsgiCall call = exchange.AsksForWebSocket ? new WebSocketCall(this, exchange) : new HttpCall(this, exchange);
         _calls.Add(call);
         call.Begin(_scopes);
+        if (_stopTold)
+            call.Happened(LoopEvent.Stopping);
     }
 
     private void Wake()
@@ -191,5 +221,5 @@ internal sealed class EventLoop : IDisposable
         }
     }
 
-    private readonly record struct Item(Exchange? Request, HttpCall? Call, LoopEvent What);
+    private readonly record struct Item(Exchange? Request, AsgiCall? Call, LoopEvent What);
 }

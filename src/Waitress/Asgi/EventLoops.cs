@@ -31,6 +31,8 @@ internal sealed class EventLoops
     /// <summary>Hands the request to the loop that has the fewest. Null, or why there is none for it.</summary>
     public Refusal? Enqueue(Exchange exchange)
     {
+        if (exchange.AsksForWebSocket && WebSocketHandshake.Check(exchange.Request.Headers) is { } refusal)
+            return refusal;
         EventLoop? chosen = null;
         foreach (var loop in _loops)
         {
@@ -39,6 +41,13 @@ internal sealed class EventLoops
         }
 
         return chosen is null ? Refusal.Stopping : chosen.Add(exchange);
+    }
+
+    /// <summary>The server stops.</summary>
+    public void BeginStop()
+    {
+        foreach (var loop in _loops)
+            loop.BeginStop();
     }
 
     /// <summary>No request comes any more.</summary>

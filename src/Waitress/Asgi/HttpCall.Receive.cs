@@ -14,28 +14,26 @@ internal sealed partial class HttpCall
     /// <summary>The most that one message holds: enough that its cost vanishes, little enough that many uploads at once stay small.</summary>
     private const int MostOfBody = 262_144;
 
-    // Whoever waits in receive() or send(): each looks again for itself when it is woken.
-    private readonly List<PyPin> _waiting = [];
     private bool _bodyTaken, _reading, _hasRead;
     private ReadResult _read;
     private Exception? _readFailure;
     private long _received;
 
     /// <summary>The next message, if it is there.</summary>
-    public Step NextMessage()
+    public override Step NextMessage()
     {
-        if (_ended || _ending || _gone)
-            return Step.Done(PyDicts.Copy(loop.Side.Disconnect.Ref));
+        if (IsOver || _ending || _gone)
+            return Step.Done(PyDicts.Copy(Loop.Side.Disconnect.Ref));
         if (_bodyTaken)
         {
-            exchange.WatchClient(() => loop.Post(this, LoopEvent.Left));
+            Exchange.WatchClient(() => Loop.Post(this, LoopEvent.Left));
             return Wait();
         }
 
-        if (!exchange.HasBody)
+        if (!Exchange.HasBody)
         {
             _bodyTaken = true;
-            return Step.Done(PyDicts.Copy(loop.Side.EmptyRequest.Ref));
+            return Step.Done(PyDicts.Copy(Loop.Side.EmptyRequest.Ref));
         }
 
         if (!_reading && !_hasRead)
@@ -47,7 +45,7 @@ internal sealed partial class HttpCall
     {
         try
         {
-            var pending = exchange.BodyReader.ReadAsync(CancellationToken.None);
+            var pending = Exchange.BodyReader.ReadAsync(CancellationToken.None);
             if (pending.IsCompletedSuccessfully)
             {
                 (_read, _hasRead) = (pending.Result, true);
@@ -55,7 +53,7 @@ internal sealed partial class HttpCall
             }
 
             _reading = true;
-            exchange.Body.Watch(exchange.BodyReader);
+            Exchange.Body.Watch(Exchange.BodyReader);
             _ = FinishRead(pending);
         }
         catch (Exception e) when (e is IOException or BadHttpRequestException or OperationCanceledException)
@@ -75,18 +73,18 @@ internal sealed partial class HttpCall
             _readFailure = e;
         }
 
-        exchange.Body.StopWatching();
-        loop.Post(this, LoopEvent.Read);
+        Exchange.Body.StopWatching();
+        Loop.Post(this, LoopEvent.Read);
     }
 
     private Step TakeRead()
     {
         if (Problem() is { } refusal)
         {
-            if (refusal.Fault == Fault.Client && !exchange.ClientGone)
-                loop.Log.Post(LogEvent.Refused, exchange.Peer, refusal.Status, refusal.Detail);
+            if (refusal.Fault == Fault.Client && !Exchange.ClientGone)
+                Loop.Log.Post(LogEvent.Refused, Exchange.Peer, refusal.Status, refusal.Detail);
             Refuse(refusal);
-            return Step.Done(PyDicts.Copy(loop.Side.Disconnect.Ref));
+            return Step.Done(PyDicts.Copy(Loop.Side.Disconnect.Ref));
         }
 
         _hasRead = false;
@@ -94,54 +92,26 @@ internal sealed partial class HttpCall
         var taken = _read.Buffer.Slice(0, length);
         var more = !_read.IsCompleted || length < _read.Buffer.Length;
         using var body = PyBytes.Fill(length, taken, static (source, target) => source.CopyTo(target));
-        exchange.BodyReader.AdvanceTo(taken.End);
+        Exchange.BodyReader.AdvanceTo(taken.End);
         _received += length;
         _bodyTaken = !more;
         if (length == 0 && more)
             return NextMessage(); // A read that was woken for nothing.
-        using var message = PyDicts.Copy(loop.Side.EmptyRequest.Ref);
-        var keys = loop.Side.Messages;
+        using var message = PyDicts.Copy(Loop.Side.EmptyRequest.Ref);
+        var keys = Loop.Side.Messages;
         var made = !message.IsNull && !body.IsNull && PyDicts.Set(message, keys.Body.Ref, body.Borrow())
-            && (!more || PyDicts.Set(message, keys.MoreBody.Ref, loop.Side.True.Ref));
+            && (!more || PyDicts.Set(message, keys.MoreBody.Ref, Loop.Side.True.Ref));
         return made ? Step.Done(message.Move()) : Step.Failed;
     }
 
     private Refusal? Problem()
     {
-        if (exchange.BrokenFraming is { } broken)
+        if (Exchange.BrokenFraming is { } broken)
             return broken;
         if (_readFailure is not null)
             return _readFailure is BadHttpRequestException bad ? RequestBody.RefusalFor(bad) : Refusal.BadRequest.Because("The request body ended early");
         if (_read.IsCanceled)
             return Refusal.RequestTimeout;
-        return _received + _read.Buffer.Length >= loop.Settings.MaxRequestBodySize ? Refusal.BodyTooLarge : null;
-    }
-
-    private Step Wait()
-    {
-        using var future = loop.Side.NewFuture();
-        if (future.IsNull)
-            return Step.Failed;
-        _waiting.Add(future.Borrow().Pin());
-        return Step.Wait(future.Move());
-    }
-
-    private void WakeWaiting()
-    {
-        foreach (var future in _waiting)
-        {
-            using var woken = PyObjects.Call(loop.Side.Wake.Ref, future.Ref);
-            if (woken.IsNull)
-                PythonError.WriteUnraisable(future.Ref);
-        }
-
-        DropWaiting();
-    }
-
-    private void DropWaiting()
-    {
-        foreach (var future in _waiting)
-            future.Dispose();
-        _waiting.Clear();
+        return _received + _read.Buffer.Length >= Loop.Settings.MaxRequestBodySize ? Refusal.BodyTooLarge : null;
     }
 }

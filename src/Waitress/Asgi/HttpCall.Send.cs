@@ -16,17 +16,17 @@ internal sealed partial class HttpCall
     private bool _bodySent, _trailersFollow, _tooMuch;
 
     /// <summary>An awaitable, or null with a Python error set.</summary>
-    public PyNew Send(PyRef message)
+    public override PyNew Send(PyRef message)
     {
         if (!PyDicts.Is(message))
             return Raise(Fault.Type, $"send() takes a dict, not {PyObjects.TypeName(message)}");
-        using var type = PyDicts.Get(message, loop.Side.Messages.Type.Ref);
+        using var type = PyDicts.Get(message, Loop.Side.Messages.Type.Ref);
         if (type.IsNull || !PyObjects.IsText(type))
             return Raise(Fault.Value, "an ASGI message needs a type, which is a str");
         var name = PyTexts.Utf8(type, out _);
-        if (_gone || (!_ended && exchange.ClientGone))
+        if (_gone || (!IsOver && Exchange.ClientGone))
             return RaiseDisconnected();
-        if (_ended || _ending)
+        if (IsOver || _ending)
             return Raise(Fault.Runtime, $"{PyTexts.ToText(type)} was sent after the response was complete");
         if (name.SequenceEqual("http.response.body"u8))
             return SendBody(message);
@@ -44,13 +44,13 @@ internal sealed partial class HttpCall
     {
         while (true)
         {
-            if (_gone || (!_ended && exchange.ClientGone))
+            if (_gone || (!IsOver && Exchange.ClientGone))
             {
                 RaiseDisconnected();
                 return Step.Failed;
             }
 
-            if (_ended || _ending)
+            if (IsOver || _ending)
                 return Step.Done(Singletons.NewNone());
             if (_flushing)
                 return Wait();
@@ -69,12 +69,12 @@ internal sealed partial class HttpCall
 
     private PyNew SendHead(PyRef message)
     {
-        if (exchange.Response.Started)
+        if (Exchange.Response.Started)
             return Raise(Fault.Runtime, "http.response.start was sent twice");
-        using var trailers = PyDicts.Get(message, loop.Side.Messages.Trailers.Ref);
-        if (AsgiHead.Apply(message, loop.Side.Messages, exchange.Response) is { } mistake)
+        using var trailers = PyDicts.Get(message, Loop.Side.Messages.Trailers.Ref);
+        if (AsgiHead.Apply(message, Loop.Side.Messages, Exchange.Response) is { } mistake)
         {
-            exchange.Response.Restart();
+            Exchange.Response.Restart();
             return Raise(mistake.Fault, mistake.Message);
         }
 
@@ -85,10 +85,10 @@ internal sealed partial class HttpCall
 
     private PyNew SendBody(PyRef message)
     {
-        if (!exchange.Response.Started || _bodySent)
+        if (!Exchange.Response.Started || _bodySent)
             return Raise(Fault.Runtime, _bodySent ? "http.response.body was sent after the body's end" : "http.response.body was sent before http.response.start");
-        using var body = PyDicts.Get(message, loop.Side.Messages.Body.Ref);
-        using var more = PyDicts.Get(message, loop.Side.Messages.MoreBody.Ref);
+        using var body = PyDicts.Get(message, Loop.Side.Messages.Body.Ref);
+        using var more = PyDicts.Get(message, Loop.Side.Messages.MoreBody.Ref);
         if (body.IsNull && IsSet)
             return default;
         var last = more.IsNull || !PyObjects.IsTrue(more);
@@ -103,7 +103,7 @@ internal sealed partial class HttpCall
         if (!buffer.TryTake(body))
             return default;
         var bytes = Fitting(buffer.Bytes);
-        var response = exchange.Response;
+        var response = Exchange.Response;
         if (last && !response.Committed && !_flushing && !_trailersFollow)
         {
             if (response.Declared is null)
@@ -115,7 +115,7 @@ internal sealed partial class HttpCall
             }
         }
 
-        while (!_flushing && sent < bytes.Length && !exchange.ClientGone)
+        while (!_flushing && sent < bytes.Length && !Exchange.ClientGone)
             sent += Push(bytes[sent..]);
         if (sent == bytes.Length && !_flushing)
         {
@@ -126,15 +126,15 @@ internal sealed partial class HttpCall
         // Cut to the announced length where it has to be; else the app's own object, which nothing copies.
         var rest = bytes.Length == buffer.Bytes.Length ? body.Borrow().New() : PyBytes.From(bytes);
         using var owned = rest.Move();
-        return owned.IsNull ? default : new SendAwaitable(this, owned.Pin(), sent, last).ToPython(loop.Side.Interpreter.AwaitableType.Ref);
+        return owned.IsNull ? default : new SendAwaitable(this, owned.Pin(), sent, last).ToPython(Loop.Side.Interpreter.AwaitableType.Ref);
     }
 
     private PyNew SendPath(PyRef message)
     {
-        var response = exchange.Response;
+        var response = Exchange.Response;
         if (!response.Started || _bodySent || response.Committed)
             return Raise(Fault.Runtime, "http.response.pathsend has to follow http.response.start");
-        using var path = PyDicts.Get(message, loop.Side.Messages.Path.Ref);
+        using var path = PyDicts.Get(message, Loop.Side.Messages.Path.Ref);
         if (path.IsNull || !PyObjects.IsText(path))
             return Raise(Fault.Type, "http.response.pathsend needs a path, which is a str");
         var handle = File.OpenHandle(PyTexts.ToText(path)); // An IOException is an OSError to the app.
@@ -150,8 +150,8 @@ internal sealed partial class HttpCall
     {
         if (!_bodySent || !_trailersFollow)
             return Raise(Fault.Runtime, "http.response.trailers has to be announced in http.response.start, and to follow the body");
-        using var more = PyDicts.Get(message, loop.Side.Messages.MoreTrailers.Ref);
-        if (AsgiHead.ApplyTrailers(message, loop.Side.Messages, exchange.Response) is { } mistake)
+        using var more = PyDicts.Get(message, Loop.Side.Messages.MoreTrailers.Ref);
+        if (AsgiHead.ApplyTrailers(message, Loop.Side.Messages, Exchange.Response) is { } mistake)
             return Raise(mistake.Fault, mistake.Message);
         if (more.IsNull || !PyObjects.IsTrue(more))
             End();
@@ -167,10 +167,10 @@ internal sealed partial class HttpCall
         }
 
         _bodySent = true;
-        var response = exchange.Response;
-        if (response is { Declared: { } declared, Bodiless: false } && response.Written < declared && !exchange.IsHead)
+        var response = Exchange.Response;
+        if (response is { Declared: { } declared, Bodiless: false } && response.Written < declared && !Exchange.IsHead)
         {
-            loop.Log.Post(LogEvent.TooFewBytes, response.Written, declared, exchange.Request.Method, exchange.Request.RawTarget);
+            Loop.Log.Post(LogEvent.TooFewBytes, response.Written, declared, Exchange.Request.Method, Exchange.Request.RawTarget);
             response.CutShort();
         }
 
@@ -180,11 +180,11 @@ internal sealed partial class HttpCall
 
     private ReadOnlySpan<byte> Fitting(ReadOnlySpan<byte> bytes)
     {
-        var fitting = exchange.Response.Fitting(bytes.Length);
+        var fitting = Exchange.Response.Fitting(bytes.Length);
         if (fitting == bytes.Length)
             return bytes;
         if (!_tooMuch)
-            loop.Log.Post(LogEvent.TooManyBytes, exchange.Response.Declared, exchange.Request.Method, exchange.Request.RawTarget);
+            Loop.Log.Post(LogEvent.TooManyBytes, Exchange.Response.Declared, Exchange.Request.Method, Exchange.Request.RawTarget);
         _tooMuch = true;
         return bytes[..fitting];
     }
@@ -194,7 +194,7 @@ internal sealed partial class HttpCall
     {
         var piece = bytes[..Math.Min(bytes.Length, Piece)];
         using (PythonThread.Detach())
-            Pushed(exchange.Response.Push(piece));
+            Pushed(Exchange.Response.Push(piece));
         return piece.Length;
     }
 
@@ -202,7 +202,7 @@ internal sealed partial class HttpCall
     {
         if (flush.IsCompletedSuccessfully)
         {
-            exchange.Response.Note(flush.Result);
+            Exchange.Response.Note(flush.Result);
             return;
         }
 
@@ -214,22 +214,13 @@ internal sealed partial class HttpCall
     {
         try
         {
-            await ClientPace.KeepAsync(flush, exchange, loop.Settings);
+            await ClientPace.KeepAsync(flush, Exchange, Loop.Settings);
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {
-            exchange.ClientLost();
+            Exchange.ClientLost();
         }
 
-        loop.Post(this, LoopEvent.Flushed);
-    }
-
-    private PyNew Ready() => loop.Side.Ready.Ref.New();
-
-    private PyNew RaiseDisconnected()
-    {
-        using var message = PyTexts.FromText("The client has disconnected");
-        using var error = message.IsNull ? default : PyObjects.Call(loop.Side.ClientDisconnected.Ref, message);
-        return error.IsNull ? default : Raise(error.Borrow());
+        Loop.Post(this, LoopEvent.Flushed);
     }
 }

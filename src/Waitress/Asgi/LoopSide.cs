@@ -25,14 +25,15 @@ internal sealed class LoopSide : IDisposable
         Flush = Keep(new FlushCallable(loop).ToPython(interpreter.CallableType.Ref));
         Ready = Keep(new ReadyAwaitable().ToPython(interpreter.AwaitableType.Ref));
         Messages = new MessageKeys();
-        using var disconnect = PyDicts.New().OrThrow();
-        PyDicts.Set(disconnect, "type", PyTexts.FromText("http.disconnect"));
-        Disconnect = Keep(disconnect.Borrow().New());
+        Disconnect = Message("http.disconnect");
         using var request = PyDicts.New().OrThrow();
         PyDicts.Set(request, "type", PyTexts.FromText("http.request"));
         PyDicts.Set(request, "body", PyBytes.From([]));
         PyDicts.Set(request, "more_body", PyNumbers.From(false));
         EmptyRequest = Keep(request.Borrow().New());
+        Connect = Message("websocket.connect");
+        Received = Message("websocket.receive");
+        WebSocketDisconnect = Message("websocket.disconnect");
     }
 
     public Interpreter Interpreter { get; }
@@ -76,6 +77,13 @@ internal sealed class LoopSide : IDisposable
     /// <summary>The message of a request without a body.</summary>
     public PyPin EmptyRequest { get; }
 
+    /// <summary>Templates of the messages of WebSockets.</summary>
+    public PyPin Connect { get; }
+
+    public PyPin Received { get; }
+
+    public PyPin WebSocketDisconnect { get; }
+
     /// <summary>A future for a task to wait on, which counts as awaited (asyncio's protocol between tasks and futures).</summary>
     public PyNew NewFuture()
     {
@@ -88,6 +96,13 @@ internal sealed class LoopSide : IDisposable
         foreach (var pin in _pins)
             pin.Dispose();
         Messages.Dispose();
+    }
+
+    private PyPin Message(string type)
+    {
+        using var message = PyDicts.New().OrThrow();
+        PyDicts.Set(message, "type", PyTexts.FromText(type));
+        return Keep(message.Borrow().New());
     }
 
     private PyPin Keep(PyNew value)
@@ -114,6 +129,11 @@ internal sealed class MessageKeys : IDisposable
         Body = Intern("body");
         MoreBody = Intern("more_body");
         Path = Intern("path");
+        Subprotocol = Intern("subprotocol");
+        Bytes = Intern("bytes");
+        Text = Intern("text");
+        Code = Intern("code");
+        Reason = Intern("reason");
     }
 
     public PyPin Type { get; }
@@ -131,6 +151,16 @@ internal sealed class MessageKeys : IDisposable
     public PyPin MoreBody { get; }
 
     public PyPin Path { get; }
+
+    public PyPin Subprotocol { get; }
+
+    public PyPin Bytes { get; }
+
+    public PyPin Text { get; }
+
+    public PyPin Code { get; }
+
+    public PyPin Reason { get; }
 
     public void Dispose() => _pins.ForEach(pin => pin.Dispose());
 

@@ -3,6 +3,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
 using Waitress.Configuration;
+using Microsoft.AspNetCore.Http;
 using Waitress.CPython;
 using Waitress.Http;
 using Waitress.Wsgi;
@@ -23,7 +24,7 @@ internal sealed class Scopes : IDisposable
     private readonly List<PyPin> _pins = [];
     private readonly ConcurrentDictionary<string, PyPin> _names = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, PyPin> _texts = new(StringComparer.Ordinal);
-    private readonly PyPin _template, _asgi, _extensions;
+    private readonly PyPin _template, _webSocket, _asgi, _extensions;
     private readonly PyPin _asgiKey, _extensionsKey, _version, _method, _scheme, _path, _rawPath, _query, _headers, _client, _server, _state;
 
     public Scopes(LoopSide side, Settings settings)
@@ -43,6 +44,10 @@ internal sealed class Scopes : IDisposable
             && PyDicts.Set(scope, "method", PyTexts.FromText("GET")) && PyDicts.Set(scope, "scheme", PyTexts.FromText(settings.UrlScheme))
             && PyDicts.Set(scope, "root_path", PyTexts.FromText(settings.UrlPrefix)));
         _template = Keep(scope.Borrow().New());
+        using var webSocket = PyDicts.New().OrThrow();
+        Require(PyDicts.Set(webSocket, "type", PyTexts.FromText("websocket")) && PyDicts.Set(webSocket, "http_version", PyTexts.FromText("1.1"))
+            && PyDicts.Set(webSocket, "root_path", PyTexts.FromText(settings.UrlPrefix)));
+        _webSocket = Keep(webSocket.Borrow().New());
     }
 
     /// <summary>A new scope for the request.</summary>
@@ -57,6 +62,21 @@ internal sealed class Scopes : IDisposable
         return made ? scope.Move() : default;
     }
 
+    /// <summary>A new scope for a WebSocket.</summary>
+    public PyNew BuildWebSocket(Exchange exchange)
+    {
+        using var scope = PyDicts.Copy(_webSocket.Ref);
+        var scheme = (exchange.Client.Scheme ?? _settings.UrlScheme) == "https" ? "wss" : "ws";
+        var made = !scope.IsNull
+            && PyDicts.Set(scope, _asgiKey.Ref, PyDicts.Copy(_asgi.Ref))
+            && PyDicts.Set(scope, "extensions", Denial())
+            && (_side.State.Ref.IsNone || PyDicts.Set(scope, _state.Ref, PyDicts.Copy(_side.State.Ref)))
+            && SetTarget(scope, exchange) && SetText(scope, _scheme, scheme)
+            && SetPeers(scope, exchange) && PyDicts.Set(scope, _headers.Ref, Headers(exchange))
+            && PyDicts.Set(scope, "subprotocols", Subprotocols(exchange));
+        return made ? scope.Move() : default;
+    }
+
     public void Dispose()
     {
         foreach (var pin in _pins)
@@ -65,18 +85,39 @@ internal sealed class Scopes : IDisposable
             pin.Dispose();
     }
 
-    private bool SetLine(PyRef scope, Exchange exchange)
+    private static PyNew Denial()
+    {
+        using var extensions = PyDicts.New();
+        return !extensions.IsNull && PyDicts.Set(extensions, "websocket.http.response", PyDicts.New()) ? extensions.Move() : default;
+    }
+
+    private static PyNew Subprotocols(Exchange exchange)
+    {
+        using var list = PySequences.NewList();
+        foreach (var name in exchange.Request.Headers.GetCommaSeparatedValues("Sec-WebSocket-Protocol"))
+        {
+            if (list.IsNull || !PySequences.Append(list, PyTexts.FromLatin1(name)))
+                return default;
+        }
+
+        return list.Move();
+    }
+
+    private bool SetLine(PyRef scope, Exchange exchange) =>
+        SetText(scope, _method, exchange.Request.Method)
+        && SetTarget(scope, exchange)
+        && (exchange.Client.Scheme is not { } scheme || SetText(scope, _scheme, scheme));
+
+    private bool SetTarget(PyRef scope, Exchange exchange)
     {
         var request = exchange.Request;
         var target = RequestTarget.Parse(request.RawTarget, "");
         var end = request.RawTarget.AsSpan().IndexOfAny('?', '#');
         var rawPath = end < 0 ? request.RawTarget : request.RawTarget[..end];
-        return SetText(scope, _method, request.Method)
-            && (request.Protocol == "HTTP/1.1" || SetText(scope, _version, request.Protocol == "HTTP/2" ? "2" : request.Protocol["HTTP/".Length..]))
+        return (request.Protocol == "HTTP/1.1" || SetText(scope, _version, request.Protocol == "HTTP/2" ? "2" : request.Protocol["HTTP/".Length..]))
             && PyDicts.Set(scope, _path.Ref, Path(target.PathInfo))
             && PyDicts.Set(scope, _rawPath.Ref, Bytes(rawPath))
-            && PyDicts.Set(scope, _query.Ref, Bytes(target.QueryString))
-            && (exchange.Client.Scheme is not { } scheme || SetText(scope, _scheme, scheme));
+            && PyDicts.Set(scope, _query.Ref, Bytes(target.QueryString));
     }
 
     // The whole path, the prefix included (ASGI: root_path is where in it the app is mounted), also where a proxy has taken that off.

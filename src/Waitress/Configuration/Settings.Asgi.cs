@@ -7,4 +7,18 @@ internal sealed partial record Settings
     public const string Auto = "auto", Wsgi = "wsgi", Asgi = "asgi";
 
     public string Interface { get; init; } = Auto;
+
+    /// <summary>Bytes of a WebSocket message that a client may send.</summary>
+    public long WsMaxSize { get; init; } = 16_777_216;
+
+    /// <summary>Messages of a WebSocket that wait for the app.</summary>
+    public int WsMaxQueue { get; init; } = 32;
+
+    /// <summary>Seconds; 0: none is sent.</summary>
+    public double WsPingInterval { get; init; } = 20;
+
+    /// <summary>Seconds; 0: it is not waited for.</summary>
+    public double WsPingTimeout { get; init; } = 20;
+
+    public bool WsCompress { get; init; } = true;
 }

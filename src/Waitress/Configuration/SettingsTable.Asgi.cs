@@ -27,5 +27,35 @@ internal static partial class SettingsTable
             Help = "Whether an ASGI app is told of start-up and shutdown. auto: if it knows the protocol; on: one that does not is an error.",
             Difference = "New.",
         },
+        new("ws_max_size", SettingGroup.Asgi, Size(int.MaxValue), 16_777_216L)
+        {
+            Origin = AsUvicorn, Apply = (s, v) => s with { WsMaxSize = (long)v! }, Unit = "bytes",
+            Help = "The largest WebSocket message that a client may send; for a larger one the connection is closed with 1009.",
+            Difference = "New.",
+        },
+        new("ws_max_queue", SettingGroup.Asgi, Whole(1, 100_000), 32L)
+        {
+            Origin = AsUvicorn, Apply = (s, v) => s with { WsMaxQueue = Int(v) }, Unit = "messages",
+            Help = "How many messages of one WebSocket may wait for the app; then the client has to wait.",
+            Difference = "New.",
+        },
+        new("ws_ping_interval", SettingGroup.Asgi, Seconds(0, LongestTimeout), 20d)
+        {
+            Origin = AsUvicorn, Apply = (s, v) => s with { WsPingInterval = (double)v! }, Unit = "seconds",
+            Help = "How often a WebSocket's client gets a ping; 0 for never.",
+            Difference = "New.",
+        },
+        new("ws_ping_timeout", SettingGroup.Asgi, Seconds(0, LongestTimeout), 20d)
+        {
+            Origin = AsUvicorn, Apply = (s, v) => s with { WsPingTimeout = (double)v! }, Unit = "seconds",
+            Help = "How long the answer to a ping may take; then the connection is cut; 0 for any time.",
+            Difference = "New.",
+        },
+        new("ws_compress", SettingGroup.Asgi, Flag, true)
+        {
+            Origin = AsUvicorn, Apply = (s, v) => s with { WsCompress = (bool)v! },
+            Help = "Whether WebSocket messages are compressed where the client can (permessage-deflate, RFC 7692).",
+            Difference = "New.",
+        },
     ];
 }

@@ -33,10 +33,15 @@ internal sealed record Refusal(int Status, string Reason, string Detail, Fault F
     public static readonly Refusal QueueFull = new(503, "Service Unavailable", "Too many requests are waiting already", Fault.Server) { RetryAfter = 1 };
     public static readonly Refusal WaitedTooLong = new(503, "Service Unavailable", "The request waited too long for its turn", Fault.Server) { RetryAfter = 1 };
     public static readonly Refusal TookTooLong = new(504, "Gateway Timeout", "The application took too long", Fault.App);
+    public static readonly Refusal WebSocketDenied = new(403, "Forbidden", "The application has refused the WebSocket", Fault.App);
+    public static readonly Refusal WebSocketVersion = Client(426, "Upgrade Required", "The version of the WebSocket protocol is not supported") with { Field = ("Sec-WebSocket-Version", "13") };
     public static readonly Refusal UnknownVersion = Client(505, "HTTP Version Not Supported", "The HTTP version is not supported");
 
     /// <summary>Seconds after which the client may try again (Retry-After, RFC 9110 section 10.2.3); 0: nothing is said.</summary>
     public int RetryAfter { get; init; }
+
+    /// <summary>A header field that tells the client what would be accepted.</summary>
+    public (string Name, string Value)? Field { get; init; }
 
     /// <summary>The same refusal with a detail of its own; the detail goes to the client, so it never quotes input.</summary>
     public Refusal Because(string detail) => this with { Detail = detail };

@@ -20,6 +20,7 @@ internal sealed class Exchange : IValueTaskSource
     private readonly IHttpRequestBodyDetectionFeature _bodyDetection;
     private readonly IRequestBodyPipeFeature _bodyPipe;
     private readonly WireGuard _wire;
+    private readonly IHttpUpgradeFeature? _upgrade;
     private readonly InFlight _inFlight;
     private ManualResetValueTaskSourceCore<bool> _served;
     private RequestTimes _times;
@@ -31,6 +32,7 @@ internal sealed class Exchange : IValueTaskSource
         _bodyDetection = features.GetRequiredFeature<IHttpRequestBodyDetectionFeature>();
         _bodyPipe = features.GetRequiredFeature<IRequestBodyPipeFeature>();
         _wire = features.GetRequiredFeature<WireGuard>();
+        _upgrade = features.Get<IHttpUpgradeFeature>();
         var connection = features.GetRequiredFeature<IHttpConnectionFeature>();
         Peer = new PeerAddress(connection.RemoteIpAddress, connection.RemotePort);
         LocalPort = _wire.LocalEndPoint is UnixDomainSocketEndPoint file
@@ -74,6 +76,18 @@ internal sealed class Exchange : IValueTaskSource
 
     /// <summary>Whether the request line and headers announce a body.</summary>
     public bool HasBody => _bodyDetection.CanHaveBody;
+
+    /// <summary>Whether the request asks for a WebSocket (RFC 6455 section 4.2.1).</summary>
+    public bool AsksForWebSocket =>
+        _upgrade is { IsUpgradableRequest: true } && HttpMethods.IsGet(Request.Method)
+        && Request.Headers.Upgrade.ToString().Equals("websocket", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>Answers with 101; the connection is the caller's from then on.</summary>
+    public Task<Stream> UpgradeAsync()
+    {
+        Response.Upgraded();
+        return _upgrade!.UpgradeAsync();
+    }
 
     public bool IsChunked { get; private set; }
 

@@ -26,6 +26,12 @@ internal sealed partial class ResponseWriter
         return _pipe.FlushAsync();
     }
 
+    /// <summary>The connection is another protocol's from here on: nothing of ours may be written.</summary>
+    public void Upgraded() => Started = Committed = true;
+
+    /// <summary>Bytes of that protocol, for those who count.</summary>
+    public void Count(long bytes) => Written += bytes;
+
     /// <summary>The answer ends its connection.</summary>
     public void CloseAfterwards() => _closing = true;
 
