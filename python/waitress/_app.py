@@ -24,6 +24,12 @@ class AppError(Exception):
     """The app can't be served; the text says why."""
 
 
+class StartUpError(AppError):
+    """An asynchronous app was told of its start and refused, or can't be told; the text says why."""
+
+    code = 3  # the program's exit code, as Uvicorn's
+
+
 def load(spec: str, call: bool = False) -> Any:
     """Import and return the app; with ``call`` the named object is a factory, called without arguments.
 

@@ -12,6 +12,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 from asyncio import CancelledError
 
 from waitress._app import AppError
@@ -49,11 +50,19 @@ def wake(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
+def expire(task: asyncio.Task[None], request: str, seconds: float) -> None:
+    """The request is over request_timeout: the client has its 504, and the task is told to end."""
+    stack = "".join(line for frame in task.get_stack() for line in traceback.format_stack(frame, 1))
+    logger.error("%s took longer than request_timeout (%g s); where its task waits, which is cancelled now:\n%s", request, seconds, stack.rstrip("\n"))
+    task.cancel()
+
+
 class Tools:
     """What the engine calls on the loop's thread."""
 
     serve = staticmethod(serve)
     wake = staticmethod(wake)
+    expire = staticmethod(expire)
     log_failure = staticmethod(log_failure)
     ClientDisconnected = ClientDisconnected
     CancelledError = CancelledError

@@ -7,19 +7,13 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from waitress._app import AppError
+from waitress._app import StartUpError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 logger = logging.getLogger("waitress")
-
-
-class LifespanError(AppError):
-    """The app refused to start, or can't be told; the text says why."""
-
-    code = 3  # as an app that can't be imported under a supervisor, and as Uvicorn's
 
 
 class Lifespan:
@@ -40,7 +34,7 @@ class Lifespan:
         return self._task
 
     async def start(self) -> None:
-        """LifespanError when the app says that its start-up has failed, or, with mode on, when it does not know the protocol."""
+        """StartUpError when the app says that its start-up has failed, or, with mode on, when it does not know the protocol."""
         if self._mode == "off":
             return
         self._answer = asyncio.get_running_loop().create_future()
@@ -50,9 +44,9 @@ class Lifespan:
         if failure is None:
             return
         if self._error is None:
-            raise LifespanError(f"The app's start-up failed{': ' + failure if failure else ''}")
+            raise StartUpError(f"The app's start-up failed{': ' + failure if failure else ''}")
         if self._mode == "on":
-            raise LifespanError(f"The app does not take part in the lifespan protocol: {type(self._error).__name__}: {self._error}") from self._error
+            raise StartUpError(f"The app does not take part in the lifespan protocol: {type(self._error).__name__}: {self._error}") from self._error
         # Most apps that don't know it raise at the unknown scope: the specification tells servers to go on without.
         logger.debug("The app does not take part in the lifespan protocol: %r", self._error)
         self._task = None

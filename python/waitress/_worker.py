@@ -185,9 +185,12 @@ def serve(control: Control, app_name: str, call: bool, configured: Configured) -
     except OSError as error:
         control.failed(f"The engine can't be opened: {error}")
         return FAILED
+    except _app.AppError as error:
+        control.failed(str(error))
+        return FAILED
     try:
         waitress.run_server(server, quiet=True, last=True)
-    except _app.AppError as error:  # class interpreter: only there the app is imported as late as that
+    except _app.AppError as error:  # of class interpreter, which imports the app only there, or of an ASGI app's start-up
         control.failed(str(error))
         return FAILED
     return 0

@@ -9,6 +9,7 @@ namespace Waitress;
 internal sealed partial class Server
 {
     private readonly EventLoops _loops = new();
+    private LoopWatch? _loopWatch;
 
     private bool IsAsgi => _settings.Interface == Settings.Asgi;
 

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Waitress.Asgi;
 using Waitress.Configuration;
 using Waitress.CPython;
 using Waitress.Dispatch;
@@ -118,6 +119,8 @@ internal sealed partial class Server : IDisposable
             if (_stopping)
                 return; // A signal came first; there is nothing to stop.
             _watcher.Start();
+            if (IsAsgi)
+                _loopWatch = new LoopWatch(_loops, _settings, Orders, TimeProvider.System);
             _start = _kestrel.StartAsync(new Application(_settings, _queue, _limits, _watcher, _inFlight, _sweep, _log, null, IsAsgi ? _loops.Enqueue : null), CancellationToken.None);
         }
 
@@ -238,6 +241,7 @@ internal sealed partial class Server : IDisposable
         _watcher.Stop();
         _queue.Close();
         _loops.Close();
+        _loopWatch?.Dispose();
         _slot?.End();
         lock (_gate)
             Ended = true;

@@ -13,6 +13,7 @@ internal abstract class AsgiCall(EventLoop loop, Exchange exchange)
     private readonly List<PyPin> _waiting = [];
     private PyPin? _task;
     private bool _touched;
+    private long _begun;
 
     protected EventLoop Loop => loop;
 
@@ -33,11 +34,18 @@ internal abstract class AsgiCall(EventLoop loop, Exchange exchange)
     /// <summary>Sends what was made in this turn, and ends the call when nothing is left. Detached.</summary>
     public abstract void Flush();
 
+    /// <summary>How long the app has had the request.</summary>
+    public TimeSpan Age => TimeProvider.System.GetElapsedTime(_begun);
+
+    /// <summary>The request is over request_timeout. False: that does not concern it, or it is answered.</summary>
+    public virtual bool TimeOut() => false;
+
     /// <summary>Has the app called with the request.</summary>
     public void Begin(Scopes scopes)
     {
         var side = loop.Side;
-        exchange.Taken(TimeProvider.System.GetTimestamp(), 0);
+        _begun = TimeProvider.System.GetTimestamp();
+        exchange.Taken(_begun, 0);
         using var scope = BuildScope(scopes);
         var type = side.Interpreter.CallableType.Ref;
         using var receive = scope.IsNull ? default : new ReceiveCallable(this, side.Interpreter.AwaitableType).ToPython(type);
@@ -138,6 +146,16 @@ internal abstract class AsgiCall(EventLoop loop, Exchange exchange)
         using var message = PyTexts.FromText($"Exception while serving {what}");
         using var text = message.IsNull ? default : PyObjects.Call(loop.Side.LogFailure.Ref, message, error);
         if (text.IsNull)
+            PythonError.WriteUnraisable(loop.Side.App.Ref);
+    }
+
+    /// <summary>Logs where the task is, and cancels it.</summary>
+    protected void CancelTask(double seconds)
+    {
+        using var request = PyTexts.FromText($"{exchange.Request.Method} {exchange.Path}");
+        using var limit = PyNumbers.From(seconds);
+        using var done = _task is null || request.IsNull || limit.IsNull ? default : PyObjects.Call(loop.Side.Expire.Ref, _task.Ref, request, limit);
+        if (done.IsNull && PythonError.IsSet)
             PythonError.WriteUnraisable(loop.Side.App.Ref);
     }
 

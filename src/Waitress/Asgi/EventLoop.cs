@@ -51,7 +51,9 @@ internal sealed class EventLoop : IDisposable
     private readonly List<AsgiCall> _leaving = [];
     private List<Item> _coming = [], _going = [];
     private long _armed; // Since when something waits to be drained, as a timestamp; 0: nothing does.
-    private int _unanswered;
+    private readonly TimeSpan _requestTimeout;
+    private long _timedOut;
+    private int _unanswered, _stallTold;
     private bool _closed, _stopping, _stopTold;
 
     /// <param name="interpreter">The interpreter in which the loop runs.</param>
@@ -65,7 +67,8 @@ internal sealed class EventLoop : IDisposable
         (Settings, Log) = (settings, log);
         Side = new LoopSide(interpreter, app, tools, this);
         _scopes = new Scopes(Side, settings);
-        _most = settings.BacklogLimit ?? int.MaxValue;
+        _most = settings.LimitConcurrency ?? int.MaxValue;
+        _requestTimeout = TimeSpan.FromSeconds(settings.RequestTimeout);
         _wake = new Socket(new SafeSocketHandle(wakeDescriptor, ownsHandle: false)) { Blocking = false };
     }
 
@@ -81,6 +84,18 @@ internal sealed class EventLoop : IDisposable
     /// <summary>Since when events wait for the loop's next turn, as a timestamp; 0: none does. An old one: the loop is blocked.</summary>
     public long WaitingSince => Interlocked.Read(ref _armed);
 
+    /// <summary>The Python thread's ident.</summary>
+    public long Thread { get; } = PythonThread.Ident;
+
+    /// <summary>Requests over request_timeout, in all.</summary>
+    public long TimedOut => Volatile.Read(ref _timedOut);
+
+    /// <summary>Has the loop turn, for the sake of who wants to see it, and look for requests that take too long; any thread.</summary>
+    public void Poke() => Wake();
+
+    /// <summary>True once for each time that the loop stands still.</summary>
+    public bool TellStall() => Interlocked.Exchange(ref _stallTold, 1) == 0;
+
     /// <summary>Hands a request to the app; any thread. Null, or why not.</summary>
     public Refusal? Add(Exchange exchange)
     {
@@ -89,7 +104,7 @@ internal sealed class EventLoop : IDisposable
             if (_closed)
                 return Refusal.Stopping;
             if (_unanswered >= _most)
-                return Refusal.QueueFull;
+                return Refusal.TooManyAtOnce;
             _unanswered++;
             _coming.Add(new Item(exchange, null, default));
         }
@@ -134,6 +149,8 @@ internal sealed class EventLoop : IDisposable
             Interlocked.Exchange(ref _armed, 0);
         }
 
+        Interlocked.Exchange(ref _stallTold, 0);
+
         foreach (var (request, call, what) in _going)
         {
             if (request is not null)
@@ -150,6 +167,8 @@ internal sealed class EventLoop : IDisposable
                 call.Happened(LoopEvent.Stopping);
         }
 
+        if (_requestTimeout > TimeSpan.Zero)
+            EndLateCalls();
         return goesOn;
     }
 
@@ -204,6 +223,22 @@ internal sealed class EventLoop : IDisposable
         call.Begin(_scopes);
         if (_stopTold)
             call.Happened(LoopEvent.Stopping);
+    }
+
+    private void EndLateCalls()
+    {
+        List<AsgiCall>? late = null; // Apart: what is ended may leave the set.
+        foreach (var call in _calls)
+        {
+            if (call.Age > _requestTimeout)
+                (late ??= []).Add(call);
+        }
+
+        foreach (var call in late ?? [])
+        {
+            if (call.TimeOut())
+                Volatile.Write(ref _timedOut, _timedOut + 1);
+        }
     }
 
     private void Wake()

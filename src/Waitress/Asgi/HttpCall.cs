@@ -35,6 +35,15 @@ internal sealed partial class HttpCall(EventLoop loop, Exchange exchange) : Asgi
         WakeWaiting();
     }
 
+    public override bool TimeOut()
+    {
+        if (IsOver || _ending)
+            return false;
+        CancelTask(Loop.Settings.RequestTimeout);
+        Refuse(Refusal.TookTooLong);
+        return true;
+    }
+
     public override void Flush()
     {
         Flushing();

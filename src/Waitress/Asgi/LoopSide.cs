@@ -17,6 +17,7 @@ internal sealed class LoopSide : IDisposable
         CreateFuture = Keep(PyObjects.GetAttribute(tools, "create_future"u8));
         Wake = Keep(PyObjects.GetAttribute(tools, "wake"u8));
         CallSoon = Keep(PyObjects.GetAttribute(tools, "call_soon"u8));
+        Expire = Keep(PyObjects.GetAttribute(tools, "expire"u8));
         LogFailure = Keep(PyObjects.GetAttribute(tools, "log_failure"u8));
         ClientDisconnected = Keep(PyObjects.GetAttribute(tools, "ClientDisconnected"u8));
         CancelledError = Keep(PyObjects.GetAttribute(tools, "CancelledError"u8));
@@ -54,6 +55,9 @@ internal sealed class LoopSide : IDisposable
 
     /// <summary>Calls <see cref="EventLoop.Flush"/>.</summary>
     public PyPin Flush { get; }
+
+    /// <summary>expire(task, request, seconds): logs the task's stack and cancels it.</summary>
+    public PyPin Expire { get; }
 
     public PyPin LogFailure { get; }
 

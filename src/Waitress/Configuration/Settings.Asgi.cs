@@ -8,6 +8,12 @@ internal sealed partial record Settings
 
     public string Interface { get; init; } = Auto;
 
+    /// <summary>Requests that the app may have at once; null: as many as there are connections.</summary>
+    public int? LimitConcurrency { get; init; }
+
+    /// <summary>Seconds for which an event loop may not turn before that is told; 0: never.</summary>
+    public double LoopStall { get; init; } = 1;
+
     /// <summary>Bytes of a WebSocket message that a client may send.</summary>
     public long WsMaxSize { get; init; } = 16_777_216;
 

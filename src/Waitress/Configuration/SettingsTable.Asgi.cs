@@ -27,6 +27,19 @@ internal static partial class SettingsTable
             Help = "Whether an ASGI app is told of start-up and shutdown. auto: if it knows the protocol; on: one that does not is an error.",
             Difference = "New.",
         },
+        new("limit_concurrency", SettingGroup.Asgi, WholeOrNone(1, int.MaxValue), null)
+        {
+            Origin = AsUvicorn, Apply = (s, v) => s with { LimitConcurrency = (int?)(long?)v }, Unit = "requests",
+            DefaultText = "the connection limit",
+            Help = "How many requests and WebSockets an ASGI worker may have at once; one more gets 503 with Retry-After.",
+            Difference = "New.",
+        },
+        new("loop_stall", SettingGroup.Asgi, Seconds(0, LongestTimeout), 1d)
+        {
+            Origin = "what a user notices", Apply = (s, v) => s with { LoopStall = (double)v! }, Unit = "seconds",
+            Help = "When an event loop has not turned for so long while requests are with the app, the log gets the stack of its thread; 0 for never.",
+            Difference = "New.",
+        },
         new("ws_max_size", SettingGroup.Asgi, Size(int.MaxValue), 16_777_216L)
         {
             Origin = AsUvicorn, Apply = (s, v) => s with { WsMaxSize = (long)v! }, Unit = "bytes",

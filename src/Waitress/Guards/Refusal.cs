@@ -31,6 +31,7 @@ internal sealed record Refusal(int Status, string Reason, string Detail, Fault F
     public static readonly Refusal UnknownMethod = Client(501, "Not Implemented", "The method is not supported");
     public static readonly Refusal Stopping = new(503, "Service Unavailable", "The server is stopping", Fault.Server);
     public static readonly Refusal QueueFull = new(503, "Service Unavailable", "Too many requests are waiting already", Fault.Server) { RetryAfter = 1 };
+    public static readonly Refusal TooManyAtOnce = new(503, "Service Unavailable", "Too many requests are served already", Fault.Server) { RetryAfter = 1 };
     public static readonly Refusal WaitedTooLong = new(503, "Service Unavailable", "The request waited too long for its turn", Fault.Server) { RetryAfter = 1 };
     public static readonly Refusal TookTooLong = new(504, "Gateway Timeout", "The application took too long", Fault.App);
     public static readonly Refusal WebSocketDenied = new(403, "Forbidden", "The application has refused the WebSocket", Fault.App);

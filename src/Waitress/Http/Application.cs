@@ -51,7 +51,8 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
         refusal ??= loops is null ? Enqueue(exchange) : loops(exchange);
         if (refusal is null)
         {
-            watcher.Notice();
+            if (loops is null)
+                watcher.Notice();
             await exchange.Served;
         }
         else

@@ -73,6 +73,8 @@ internal static class Engine
         var complete = threads == 0 || AppendTuple(list, "grow", threads);
         foreach (var late in timedOut)
             complete = complete && AppendTuple(list, "timeout", late.Thread, late.Number, late.Seconds, late.Request);
+        foreach (var loop in orders.TakeStalled())
+            complete = complete && AppendTuple(list, "stall", loop.Thread, loop.Seconds);
         complete = complete && (recycle is null || AppendTuple(list, "recycle", recycle));
         return complete ? list.Move() : default;
     }
