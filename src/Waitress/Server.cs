@@ -5,6 +5,7 @@ using Waitress.Asgi;
 using Waitress.Configuration;
 using Waitress.CPython;
 using Waitress.Dispatch;
+using Waitress.Guards;
 using Waitress.Http;
 using Waitress.Listening;
 using Waitress.Processes;
@@ -59,7 +60,9 @@ internal sealed partial class Server : IDisposable
 
         var connections = new ConnectionGate(settings.ConnectionLimit, TimeProvider.System, TellCrowded, _slot);
         var kestrelLog = new KestrelLog(KestrelReports);
-        _listeners = new ListenerFactory(settings, connections, kestrelLog, text => log.Post(LogEvent.AcceptFailed, text), _slot);
+        _guards = new GuardCounts(log, TimeProvider.System);
+        _clients = ClientGuard.From(settings, _guards, _slot?.Clients, log, TimeProvider.System);
+        _listeners = new ListenerFactory(settings, connections, kestrelLog, text => log.Post(LogEvent.AcceptFailed, text), _slot, _clients);
         var wire = new WireOptions(settings.Ident, TimeProvider.System, kestrelLog, RefusedOnTheWire, () => _inFlight.Retiring);
         _kestrel = new KestrelServer(Options.Create(KestrelSetup.Options(settings, sockets, wire)), _listeners, kestrelLog);
     }
@@ -121,7 +124,7 @@ internal sealed partial class Server : IDisposable
             _watcher.Start();
             if (IsAsgi)
                 _loopWatch = new LoopWatch(_loops, _settings, Orders, TimeProvider.System);
-            _start = _kestrel.StartAsync(new Application(_settings, _queue, _limits, _watcher, _inFlight, _sweep, _log, null, IsAsgi ? _loops.Enqueue : null), CancellationToken.None);
+            _start = _kestrel.StartAsync(NewApplication(), CancellationToken.None);
         }
 
         _start.GetAwaiter().GetResult();
@@ -209,6 +212,7 @@ internal sealed partial class Server : IDisposable
         foreach (var socket in _sockets)
             socket.Dispose();
         _kestrel.Dispose();
+        DisposeGuards();
         _slot?.Dispose();
         _sweep.Dispose();
         _watcher.Dispose();
@@ -256,7 +260,4 @@ internal sealed partial class Server : IDisposable
     }
 
     private void TellCrowded(bool crowded) => _log.Post(crowded ? LogEvent.LimitReached : LogEvent.LimitLeft, _settings.ConnectionLimit);
-
-    private void RefusedOnTheWire(RefusedRequest refused) =>
-        _log.Post(LogEvent.Refused, refused.Remote, refused.Status, refused.Reason);
 }

@@ -3,6 +3,9 @@
 The engine's side is src/Waitress/Processes/Scoreboard.cs; both sides know the layout by number, so what stands here is the description.
 Each field has exactly one writer, and is eight bytes at an address divisible by eight, so nobody sees half a number. All times are
 nanoseconds of CLOCK_MONOTONIC, which is the same for all processes of a machine.
+
+Behind the slots is room for what workers know together of clients, with --rate-limit and --limit-per-address (SharedClients.cs): one table for
+the service, then one per slot. It is memory only where somebody writes to it.
 """
 from __future__ import annotations
 
@@ -15,6 +18,9 @@ MAGIC = 0x5741495452455353  # "WAITRESS"
 VERSION = 1
 HEADER_BYTES = 64
 SLOT_BYTES = 256
+CLIENT_BYTES = 16
+CLIENTS = 131_072  # of the service: RequestRates.Clients
+CLIENTS_PER_SLOT = 8_192  # SharedClients.CountsPerSlot
 
 EMPTY, STARTING, SERVING, DRAINING = range(4)
 STATES = ("empty", "starting", "serving", "draining")
@@ -52,7 +58,7 @@ class Board:
 
     def __init__(self, slots: int) -> None:
         self.slots = slots
-        size = HEADER_BYTES + slots * SLOT_BYTES
+        size = HEADER_BYTES + slots * SLOT_BYTES + CLIENT_BYTES * (CLIENTS + slots * CLIENTS_PER_SLOT)
         self.fd = _memory()
         try:
             os.ftruncate(self.fd, size)
@@ -62,7 +68,8 @@ class Board:
             raise
         # Native 64-bit items: a store is one instruction, which struct's byte-wise packing does not promise.
         self._numbers = memoryview(self._map).cast("q")
-        self._map[:24] = struct.pack("=qqq", MAGIC, VERSION, slots)
+        # The seed keeps clients from choosing addresses that share a place.
+        self._map[:32] = struct.pack("=qqq8s", MAGIC, VERSION, slots, os.urandom(8))
 
     def read(self, slot: int) -> Slot:
         at = self._at(slot)

@@ -73,7 +73,7 @@ internal sealed partial class HttpCall
             _readFailure = e;
         }
 
-        Exchange.Body.StopWatching();
+        Exchange.Body.StopWatching(_readFailure is null ? _read.Buffer.Length : 0);
         Loop.Post(this, LoopEvent.Read);
     }
 

@@ -2,7 +2,7 @@ namespace Waitress.Configuration;
 
 /// <summary>
 /// Makes the effective settings out of all sources. Receives raw values, promises either validated settings or every
-/// error at once; never throws on what a user wrote. Pure, so it runs on any thread.
+/// error at once; never throws on what a user wrote. Reads nothing but the files of addresses that settings name (deny, allow); any thread.
 /// </summary>
 internal static class SettingsReader
 {

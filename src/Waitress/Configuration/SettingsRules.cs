@@ -1,7 +1,7 @@
 namespace Waitress.Configuration;
 
 /// <summary>The rules between options, one method per concern; each adds to the draft's errors and warnings.</summary>
-internal static class SettingsRules
+internal static partial class SettingsRules
 {
     /// <summary>Threads that run the app, in all; each costs the system a stack. More is a slip, not a wish.</summary>
     public const int MostThreads = 10_000;
@@ -23,6 +23,7 @@ internal static class SettingsRules
         JudgeProxies(draft);
         JudgeThreads(draft);
         JudgeSupervision(draft);
+        JudgeClients(draft);
         Remark(draft);
     }
 

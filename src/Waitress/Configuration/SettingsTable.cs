@@ -239,6 +239,7 @@ internal static partial class SettingsTable
         App => "What the app is told",
         SettingGroup.Asgi => "Asynchronous apps",
         Proxies => "Proxies in front",
+        SettingGroup.Clients => "Who may connect, and at what pace",
         Limits => "Limits",
         Logging => "What is told",
         _ => "Accepted as in Waitress, without effect here",

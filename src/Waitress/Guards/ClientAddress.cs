@@ -57,8 +57,8 @@ internal static class ClientAddress
     private static bool IsName(ReadOnlySpan<char> text) =>
         !text.IsEmpty && !text.ContainsAnyExcept(HttpText.Identifier) && (text.ContainsAnyExcept(HttpText.DottedDigits) || IsIpv4(text));
 
-    // Four decimal numbers: IPAddress would also take `1` or `010.1`, which Python's ipaddress refuses.
-    private static bool IsIpv4(ReadOnlySpan<char> text)
+    /// <summary>Four decimal numbers: IPAddress would also take `1` or `010.1`, which Python's ipaddress refuses.</summary>
+    public static bool IsIpv4(ReadOnlySpan<char> text)
     {
         var parts = 0;
         foreach (var range in text.Split('.'))

@@ -11,6 +11,9 @@ internal enum Fault
 
     /// <summary>The machine or this server could not do its part (disk full, stopping).</summary>
     Server,
+
+    /// <summary>Nobody's: who the client is, or how often it asks, has decided. Told in sums (<see cref="GuardCounts"/>).</summary>
+    None,
 }
 
 /// <summary>
@@ -21,9 +24,12 @@ internal enum Fault
 internal sealed record Refusal(int Status, string Reason, string Detail, Fault Fault)
 {
     public static readonly Refusal BadRequest = Client(400, "Bad Request", "The request could not be understood");
+    public static readonly Refusal Forbidden = new(403, "Forbidden", "This client may not use this server", Fault.None);
+    public static readonly Refusal ForbiddenClient = Forbidden with { Keeps = true };
     public static readonly Refusal RequestTimeout = Client(408, "Request Timeout", "The request did not arrive in time");
     public static readonly Refusal BodyTooLarge = Client(413, "Request Entity Too Large", "The request body is too large");
     public static readonly Refusal TargetTooLong = Client(414, "URI Too Long", "The request target is too long");
+    public static readonly Refusal TooManyRequests = new(429, "Too Many Requests", "This client sends too many requests", Fault.None) { RetryAfter = 1, Keeps = true };
     public static readonly Refusal HeadersTooLarge = Client(431, "Request Header Fields Too Large", "The request header is too large");
     public static readonly Refusal AppFailed = new(500, "Internal Server Error", "The server encountered an unexpected internal server error", Fault.App);
     public static readonly Refusal StorageFailed = new(500, "Internal Server Error", "The server could not store the request", Fault.Server);
@@ -43,6 +49,9 @@ internal sealed record Refusal(int Status, string Reason, string Detail, Fault F
 
     /// <summary>A header field that tells the client what would be accepted.</summary>
     public (string Name, string Value)? Field { get; init; }
+
+    /// <summary>Whether the connection may go on after a request without a body: nothing was wrong with what was sent.</summary>
+    public bool Keeps { get; init; }
 
     /// <summary>The same refusal with a detail of its own; the detail goes to the client, so it never quotes input.</summary>
     public Refusal Because(string detail) => this with { Detail = detail };

@@ -19,7 +19,7 @@ namespace Waitress.Http;
 /// while it waits. Each request that has ended is shown to `observed` once, on the thread that ended it. From the moment the Python thread completes the exchange, the rest runs on that thread, detached.
 /// </summary>
 internal sealed class Application(Settings settings, RequestQueue<Exchange> queue, QueueLimits limits, Watcher watcher, InFlight inFlight, IdleSweep sweep, Mailbox log,
-    Action<Exchange>? observed = null, Func<Exchange, Refusal?>? loops = null) : IHttpApplication<Exchange>
+    Action<Exchange>? observed = null, ClientGuard? clients = null, GuardCounts? counts = null, Func<Exchange, Refusal?>? loops = null) : IHttpApplication<Exchange>
 {
     private readonly RequestGuard _guard = new(settings);
     private readonly ProxyHeaders _proxies = new(settings);
@@ -81,6 +81,9 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
                 break;
         }
 
+        if (ReferenceEquals(context.Response.Refused, Refusal.RequestTimeout))
+            counts?.Note(GuardReason.SlowBody, null);
+
         // While the exchange still has all of its request; what is done here delays the connection's next request.
         observed?.Invoke(context);
         context.End();
@@ -92,6 +95,8 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
         var request = exchange.Request;
         var refusal = _guard.Check(request.Method, request.RawTarget, request.Protocol, request.Headers, exchange.Received)
             ?? _proxies.Apply(exchange.Received, exchange.Peer.Address, exchange.Client);
+        if (clients is not null)
+            refusal ??= clients.Judge(exchange.Peer.Address, exchange.Client.RemoteAddr);
         foreach (var warning in exchange.Client.Warnings)
             log.Post(LogEvent.ProxyHeaders, warning);
         return refusal;

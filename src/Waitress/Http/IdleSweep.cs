@@ -1,7 +1,7 @@
 namespace Waitress.Http;
 
 /// <summary>
-/// Ends the waits of request bodies whose client has sent nothing for channel_timeout. One timer for all, once a second while
+/// Ends the waits for request bodies that come too slowly. One timer for all, once a second while
 /// there is anything to watch: a timer for each read costs more than the read.
 /// </summary>
 internal sealed class IdleSweep : IDisposable
@@ -37,6 +37,11 @@ internal sealed class IdleSweep : IDisposable
 
     public long Now => _clock.GetTimestamp();
 
+    /// <summary>The timestamp so much later.</summary>
+    public long After(long timestamp, TimeSpan time) => timestamp + (long)(time.TotalSeconds * _clock.TimestampFrequency);
+
+    public TimeSpan Between(long one, long other) => _clock.GetElapsedTime(one, other);
+
     public void Dispose() => _timer.Dispose();
 
     private void Sweep()
@@ -50,7 +55,8 @@ internal sealed class IdleSweep : IDisposable
             waiting = [.. _waiting];
         }
 
+        var now = Now;
         foreach (var body in waiting)
-            body.EndIfIdle(_clock);
+            body.EndIfLate(now);
     }
 }

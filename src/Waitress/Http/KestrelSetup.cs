@@ -14,9 +14,6 @@ internal static class KestrelSetup
     // Many more than any client sends; each costs an entry in a table, and the total size is limited besides.
     private const int MostHeaders = 10_000;
 
-    // Kestrel's own default; a head that takes longer is an attack (slow loris).
-    private static readonly TimeSpan HeadersTimeout = TimeSpan.FromSeconds(30);
-
     /// <summary>Options that serve <paramref name="sockets"/> through a <see cref="ListenerFactory"/>.</summary>
     /// <remarks>
     /// <c>max_request_body_size</c> is not set here: the application enforces it, as only it knows Waitress's "&gt;=" and when a body
@@ -50,8 +47,8 @@ internal static class KestrelSetup
         options.Limits.MaxRequestBufferSize = null;
         options.Limits.MaxResponseBufferSize = Math.Max(1, settings.OutbufOverflow);
         options.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(Math.Max(1, settings.ChannelTimeout));
-        options.Limits.RequestHeadersTimeout = options.Limits.KeepAliveTimeout < HeadersTimeout ? options.Limits.KeepAliveTimeout : HeadersTimeout;
-        // A slow client is bounded by channel_timeout, which the application watches, not by a rate.
+        options.Limits.RequestHeadersTimeout = settings.HeaderTimeoutInForce;
+        // Ours count only the time that the client lets us wait (BodyPace, ClientPace); Kestrel's give a client 5 seconds of pause.
         options.Limits.MinRequestBodyDataRate = null;
         options.Limits.MinResponseDataRate = null;
 

@@ -24,7 +24,8 @@ internal sealed class RequestBody(Settings settings, IdleSweep sweep) : IDisposa
     private static readonly Refusal Truncated = Refusal.BadRequest.Because("The request body ended early");
 
     private PipeReader? _reading;
-    private long _waitsSince;
+    private readonly BodyPace _pace = new(settings);
+    private long _waitsSince, _waitsUntil;
     private byte[] _memory = [];
     private bool _rented;
 
@@ -38,7 +39,7 @@ internal sealed class RequestBody(Settings settings, IdleSweep sweep) : IDisposa
     public ReadOnlySpan<byte> Memory => _memory.AsSpan(0, File is null ? (int)Length : 0);
 
     /// <summary>
-    /// Receives to the end. A refusal where the client sent too much, too slowly (no byte for channel_timeout seconds) or
+    /// Receives to the end. A refusal where the client sent too much, too slowly (<see cref="BodyPace"/>) or
     /// broken framing, or the disk is full. An OperationCanceledException or IOException means that the client has gone.
     /// </summary>
     public async ValueTask<Refusal?> ReceiveAsync(PipeReader reader, long? declared)
@@ -51,7 +52,7 @@ internal sealed class RequestBody(Settings settings, IdleSweep sweep) : IDisposa
                 if (!pending.IsCompleted)
                     Watch(reader);
                 var result = await pending;
-                Volatile.Write(ref _waitsSince, 0);
+                StopWatching(result.Buffer.Length);
                 var refusal = result.IsCanceled ? Refusal.RequestTimeout
                     : Length + result.Buffer.Length >= settings.MaxRequestBodySize ? Refusal.BodyTooLarge
                     : null;
@@ -86,26 +87,40 @@ internal sealed class RequestBody(Settings settings, IdleSweep sweep) : IDisposa
             ArrayPool<byte>.Shared.Return(_memory);
         _memory = [];
         _rented = false;
+        _waitsSince = 0;
+        Volatile.Write(ref _waitsUntil, 0);
+        _pace.Reset();
     }
 
-    /// <summary>Ends the wait with a 408 when nothing has come for channel_timeout seconds. Called by the sweep, on any thread.</summary>
-    public void EndIfIdle(TimeProvider clock)
+    /// <summary>Ends the wait with a 408 when the body comes too slowly. Called by the sweep, on any thread.</summary>
+    public void EndIfLate(long now)
     {
-        if (Volatile.Read(ref _waitsSince) is var since and not 0 && clock.GetElapsedTime(since) > TimeSpan.FromSeconds(settings.ChannelTimeout))
+        if (Volatile.Read(ref _waitsUntil) is var until and not 0 && now > until)
             Volatile.Read(ref _reading)?.CancelPendingRead();
     }
 
-    /// <summary>What was watched for has come.</summary>
-    public void StopWatching() => Volatile.Write(ref _waitsSince, 0);
+    /// <summary>What was watched for has come: so many bytes.</summary>
+    public void StopWatching(long bytes) => _pace.Note(bytes, EndWait());
 
-    /// <summary>A read waits for the client: <see cref="EndIfIdle"/> may end it. Most bodies are there with their headers, and are never watched.</summary>
+    /// <summary>A read waits for the client: <see cref="EndIfLate"/> may end it. Most bodies are there with their headers, and are never watched.</summary>
     public void Watch(PipeReader reader)
     {
-        Volatile.Write(ref _waitsSince, sweep.Now);
+        _waitsSince = sweep.Now;
+        Volatile.Write(ref _waitsUntil, sweep.After(_waitsSince, _pace.Patience));
         if (_reading is not null)
             return;
         Volatile.Write(ref _reading, reader);
         sweep.Add(this);
+    }
+
+    private TimeSpan EndWait()
+    {
+        if (_waitsSince == 0)
+            return TimeSpan.Zero;
+        Volatile.Write(ref _waitsUntil, 0);
+        var waited = sweep.Between(_waitsSince, sweep.Now);
+        _waitsSince = 0;
+        return waited;
     }
 
     private ValueTask Store(ReadOnlyMemory<byte> piece, long? declared)

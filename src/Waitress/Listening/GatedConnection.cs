@@ -10,7 +10,7 @@ namespace Waitress.Listening;
 /// A socket connection that is counted until it is disposed, which is when its descriptor is closed: a response that a slow reader
 /// still fetches counts, though its request has ended. Kestrel reads these properties at the start of a connection, not per request.
 /// </summary>
-internal sealed class GatedConnection(ConnectionContext inner, ConnectionGate gate, TimeSpan patience) : ConnectionContext
+internal sealed class GatedConnection(ConnectionContext inner, ConnectionGate gate, TimeSpan patience, long least, IDisposable? place = null) : ConnectionContext
 {
     private int _left;
 
@@ -32,15 +32,18 @@ internal sealed class GatedConnection(ConnectionContext inner, ConnectionGate ga
             // Ends when the client has taken what was still to be sent. One that takes nothing would keep its place for ever.
             var socket = inner.Features.Get<IConnectionSocketFeature>()?.Socket;
             var disposed = inner.DisposeAsync().AsTask();
-            if (!disposed.IsCompleted && !await SocketProgress.WaitAsync(disposed, socket, patience, TimeProvider.System))
-                inner.Abort(new ConnectionAbortedException("The client took nothing of its answer for channel_timeout"));
+            if (!disposed.IsCompleted && !await SocketProgress.WaitAsync(disposed, socket, patience, least, TimeProvider.System))
+                inner.Abort(new ConnectionAbortedException("The client took nothing, or too little, of its answer for channel_timeout"));
             await disposed;
             await base.DisposeAsync();
         }
         finally
         {
             if (Interlocked.Exchange(ref _left, 1) == 0)
+            {
+                place?.Dispose();
                 gate.Leave();
+            }
         }
     }
 }

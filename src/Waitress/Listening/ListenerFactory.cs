@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Logging;
 using Waitress.Configuration;
+using Waitress.Guards;
 using Waitress.Processes;
 
 namespace Waitress.Listening;
@@ -20,6 +21,8 @@ internal sealed class ListenerFactory : IConnectionListenerFactory, IConnectionL
     private readonly SocketConnectionContextFactory _contexts;
     private readonly ConnectionGate _gate;
     private readonly TimeSpan _patience;
+    private readonly long _leastPerSecond;
+    private readonly ClientGuard? _clients;
     private readonly Action<string>? _report;
     private readonly Acceptor? _acceptor;
 
@@ -28,10 +31,14 @@ internal sealed class ListenerFactory : IConnectionListenerFactory, IConnectionL
     /// <param name="logs">Where the socket transport logs.</param>
     /// <param name="report">Told one line for an accept that failed for a reason of this machine.</param>
     /// <param name="slot">This worker's, for sockets that are shared with other processes.</param>
-    public ListenerFactory(Settings settings, ConnectionGate gate, ILoggerFactory logs, Action<string>? report = null, WorkerSlot? slot = null)
+    /// <param name="clients">Who may connect; null: everybody.</param>
+    public ListenerFactory(
+        Settings settings, ConnectionGate gate, ILoggerFactory logs, Action<string>? report = null, WorkerSlot? slot = null, ClientGuard? clients = null)
     {
+        _clients = clients;
         _gate = gate;
         _patience = TimeSpan.FromSeconds(Math.Max(1, settings.ChannelTimeout));
+        _leastPerSecond = settings.MinResponseRate;
         _report = report;
         var options = new SocketConnectionFactoryOptions
         {
@@ -75,20 +82,35 @@ internal sealed class ListenerFactory : IConnectionListenerFactory, IConnectionL
     // The place in the gate is taken; it is given back here if the client has gone before its connection could be set up.
     private GatedConnection? Connect(Socket accepted, ListenSocket from)
     {
+        IDisposable? place = null;
         try
         {
+            if (_clients?.Admits(accepted.RemoteEndPoint, out place) == false)
+            {
+                // By a reset, which leaves nothing behind here: a close would keep the address pair for a minute (TIME_WAIT).
+                accepted.LingerState = new LingerOption(enable: true, seconds: 0);
+                Drop(accepted);
+                return null;
+            }
+
             if (accepted.AddressFamily != AddressFamily.Unix)
                 accepted.NoDelay = true;
-            var connection = new GatedConnection(_contexts.Create(accepted), _gate, _patience);
+            var connection = new GatedConnection(_contexts.Create(accepted), _gate, _patience, _leastPerSecond, place);
             // An accepted unix socket does not know its path; SERVER_PORT is that path.
             connection.LocalEndPoint ??= from.Socket.LocalEndPoint;
             return connection;
         }
         catch (SocketException)
         {
-            accepted.Dispose();
-            _gate.Leave();
+            place?.Dispose();
+            Drop(accepted);
             return null;
+        }
+
+        void Drop(Socket socket)
+        {
+            socket.Dispose();
+            _gate.Leave();
         }
     }
 }

@@ -53,12 +53,20 @@ internal static class SocketProgress
     }
 
     /// <summary>
-    /// Waits for work that ends when the client has taken its bytes; false when it took none for that long. The work itself goes on.
+    /// Waits for work that ends when the client has taken its bytes; false when it took none for that long, or, where the figure counts
+    /// bytes (TCP), fewer than it had to. The work itself goes on.
     /// </summary>
-    public static async ValueTask<bool> WaitAsync(Task work, Socket? socket, TimeSpan patience, TimeProvider clock)
+    /// <param name="work">What is waited for.</param>
+    /// <param name="socket">The client's; null: there is no figure.</param>
+    /// <param name="patience">How long the client may take nothing, or too little.</param>
+    /// <param name="least">Bytes per second below which a TCP client takes too little; 0: a single one will do.</param>
+    /// <param name="clock">Measures the waits.</param>
+    public static async ValueTask<bool> WaitAsync(Task work, Socket? socket, TimeSpan patience, long least, TimeProvider clock)
     {
         var before = Figure(socket);
-        var looks = socket?.AddressFamily == AddressFamily.Unix ? UnixLooks : TcpLooks;
+        var since = clock.GetTimestamp();
+        var isUnix = socket?.AddressFamily == AddressFamily.Unix;
+        var looks = isUnix ? UnixLooks : TcpLooks;
         for (var look = 1; look <= looks; look++)
         {
             await work.WaitAsync(patience * (2 * look - 1) / (looks * looks), clock).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -66,7 +74,10 @@ internal static class SocketProgress
                 return true;
             if (Figure(socket) is not { } now || now == before)
                 continue;
-            before = now;
+            var time = clock.GetTimestamp();
+            if (!isUnix && now - before < least * clock.GetElapsedTime(since, time).TotalSeconds)
+                continue;
+            (before, since) = (now, time);
             look = 0;
         }
 

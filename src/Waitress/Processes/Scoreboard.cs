@@ -32,7 +32,7 @@ internal enum SlotState
 }
 
 /// <summary>
-/// The shared memory: a header and one row of 32 numbers per slot. A number is written and read whole, on its own; nothing here is consistent
+/// The shared memory: a header, one row of 32 numbers per slot, and what workers know together of clients. A number is written and read whole, on its own; nothing here is consistent
 /// across several, and nothing needs to be. Reads of a closed board give 0.
 /// </summary>
 internal sealed class Scoreboard : IDisposable
@@ -42,12 +42,20 @@ internal sealed class Scoreboard : IDisposable
     public const long Version = 1;
     public const int HeaderSize = 64, SlotSize = 256;
 
+    private const int SeedAt = 24;
+
     private readonly MemoryMappedFile _file;
     private readonly MemoryMappedViewAccessor _view;
 
     private Scoreboard(MemoryMappedFile file, MemoryMappedViewAccessor view) => (_file, _view) = (file, view);
 
     public int Slots { get; private init; }
+
+    /// <summary>What follows the slots, for <see cref="SharedClients"/>: numbers, 0 from a supervisor of an older version.</summary>
+    public long Rest { get; private init; }
+
+    /// <summary>A random number of the supervisor's.</summary>
+    public ulong Seed => (ulong)_view.ReadInt64(SeedAt);
 
     /// <summary>Maps the board behind a descriptor, and closes that; IOException when it is none of this version.</summary>
     public static Scoreboard Open(int descriptor)
@@ -60,7 +68,7 @@ internal sealed class Scoreboard : IDisposable
         var view = file.CreateViewAccessor(0, size, MemoryMappedFileAccess.ReadWrite);
         var slots = view.ReadInt64(16);
         if (view.ReadInt64(0) == Magic && view.ReadInt64(8) == Version && slots > 0 && slots <= (size - HeaderSize) / SlotSize)
-            return new Scoreboard(file, view) { Slots = (int)slots };
+            return new Scoreboard(file, view) { Slots = (int)slots, Rest = (size - HeaderSize - (slots * SlotSize)) / sizeof(long) };
         view.Dispose();
         file.Dispose();
         throw new IOException("The scoreboard of the supervisor is not of this version");
@@ -90,6 +98,32 @@ internal sealed class Scoreboard : IDisposable
             {
                 // A connection that closes after the server: nobody looks any more.
             }
+        }
+    }
+
+    /// <summary>Reads numbers of the rest.</summary>
+    public void ReadRest(long at, long[] target)
+    {
+        try
+        {
+            _view.ReadArray(Place(Slots, 0) + (at * sizeof(long)), target, 0, target.Length);
+        }
+        catch (ObjectDisposedException)
+        {
+            Array.Clear(target);
+        }
+    }
+
+    /// <summary>Writes a number of the rest.</summary>
+    public void WriteRest(long at, long value)
+    {
+        try
+        {
+            _view.Write(Place(Slots, 0) + (at * sizeof(long)), value);
+        }
+        catch (ObjectDisposedException)
+        {
+            // As above.
         }
     }
 

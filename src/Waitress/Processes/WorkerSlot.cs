@@ -25,6 +25,9 @@ internal sealed class WorkerSlot : IDisposable
 
     public Wakers Wakers { get; }
 
+    /// <summary>What the workers know together of clients; null when the supervisor is of a version that has no room for it.</summary>
+    public SharedClients? Clients => SharedClients.Of(_board, _slot);
+
     /// <param name="handoff">Of the supervisor.</param>
     /// <param name="time">The clock.</param>
     /// <param name="write">Writes the figures that only the server knows.</param>

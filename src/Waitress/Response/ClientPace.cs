@@ -5,11 +5,11 @@ using Waitress.Listening;
 
 namespace Waitress.Response;
 
-/// <summary>How long a client may take nothing of an answer: channel_timeout, as an idle connection.</summary>
+/// <summary>How long a client may take nothing of an answer, or less than min_response_rate: channel_timeout, as an idle connection.</summary>
 internal static class ClientPace
 {
     /// <summary>
-    /// Waits until the client has taken enough; one that takes nothing for so long is cut off, so that it holds neither memory nor,
+    /// Waits until the client has taken enough; one that takes nothing, or too little, for so long is cut off, so that it holds neither memory nor,
     /// when the app is ahead of it, a thread. Afterwards the exchange knows whether the client is gone.
     /// </summary>
     public static async ValueTask KeepAsync(ValueTask<FlushResult> flush, Exchange exchange, Settings settings)
@@ -17,7 +17,8 @@ internal static class ClientPace
         if (!flush.IsCompletedSuccessfully)
         {
             var task = flush.AsTask();
-            if (!await SocketProgress.WaitAsync(task, exchange.Socket, TimeSpan.FromSeconds(settings.ChannelTimeout), TimeProvider.System))
+            var patience = TimeSpan.FromSeconds(settings.ChannelTimeout);
+            if (!await SocketProgress.WaitAsync(task, exchange.Socket, patience, settings.MinResponseRate, TimeProvider.System))
             {
                 exchange.Response.CutOff();
                 exchange.ClientLost();

@@ -14,7 +14,7 @@ internal sealed partial class ResponseWriter
 
     /// <summary>
     /// Answers with the refusal instead of what the app began, or breaks the answer off where its head has left. The
-    /// connection is closed in both cases: what else comes on it can't be trusted or was made for another answer.
+    /// connection is closed in both cases, unless the refusal says otherwise: what else comes on it can't be trusted or was made for another answer.
     /// </summary>
     public void Refuse(Refusal reason)
     {
@@ -42,7 +42,7 @@ internal sealed partial class ResponseWriter
             _head.Headers.RetryAfter = reason.RetryAfter.ToString(CultureInfo.InvariantCulture);
         if (reason.Field is var (name, value))
             _head.Headers[name] = value;
-        _closing = true;
+        _closing = !reason.Keeps || exchange.HasBody; // The rest of a body would have to be received for nothing.
         Declared = body.Length;
         TryGather(body.AsSpan(0, Math.Min(body.Length, GatherLimit)));
         Declared = Written;

@@ -32,6 +32,13 @@ internal sealed record LogEvent(int Id, string Logger, int Level, string Text)
     public static readonly LogEvent ThreadsStuck = new(18, "waitress", Error, "{0} thread(s) over request_timeout are stuck, in C code that waits; {1} others serve in their place");
     public static readonly LogEvent TooManyStuck = new(19, "waitress", Error, "{0} threads are stuck: no more are started in their place");
 
+    public static readonly LogEvent ConnectionsDenied = new(161, "waitress", Warning, "Closed {0} connection(s) at once: deny or allow keeps their addresses out; the last was from {1}");
+    public static readonly LogEvent ConnectionsOverLimit = new(162, "waitress", Warning, "Closed {0} connection(s) at once: their addresses had as many open as limit_per_address allows; the last was from {1}");
+    public static readonly LogEvent RequestsDenied = new(163, "waitress", Warning, "Refused {0} request(s) with 403: deny or allow keeps their clients out; the last was from {1}");
+    public static readonly LogEvent RequestsOverRate = new(164, "waitress", Warning, "Refused {0} request(s) with 429: their clients sent more than rate_limit allows; the last was from {1}");
+    public static readonly LogEvent ListRead = new(165, "waitress", Info, "Read the addresses of {0} again: {1} range(s) are in force");
+    public static readonly LogEvent ListBroken = new(166, "waitress", Error, "{0}; the addresses that were read before stay in force");
+
     public static readonly LogEvent NoResponse = new(181, "waitress", Error, "The app has returned without a response to {0} {1}");
     public static readonly LogEvent ResponseUnfinished = new(182, "waitress", Error, "The app has returned before the end of its response to {0} {1}; the connection is closed");
 
@@ -40,6 +47,7 @@ internal sealed record LogEvent(int Id, string Logger, int Level, string Text)
     [
         QueueDepth, Refused, LimitReached, LimitLeft, TooManyBytes, TooFewBytes, BodyForbidden, Disconnected, StorageFailed,
         ProxyHeaders, StillRunning, Lost, AcceptFailed, EngineFault, QueueTimeout, BacklogFull, ThreadBack, ThreadsStuck, TooManyStuck,
+        ConnectionsDenied, ConnectionsOverLimit, RequestsDenied, RequestsOverRate, ListRead, ListBroken,
         NoResponse, ResponseUnfinished,
     ];
 

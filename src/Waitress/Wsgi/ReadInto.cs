@@ -11,13 +11,14 @@ namespace Waitress.Wsgi;
 /// <summary>
 /// readinto of a body that still arrives (asynchronous=false): waits, detached, until at least one byte is there, and
 /// returns how many it has put into the buffer; 0 is the end. OSError when the client breaks off, sends broken framing, too
-/// much, or nothing for channel_timeout seconds.
+/// much, or too slowly (<see cref="BodyPace"/>).
 /// </summary>
 internal sealed class ReadInto(AppCall call, Settings settings) : PyCallable
 {
     private static readonly Refusal ClientLeft = Refusal.BadRequest.Because("The client has disconnected");
 
     private readonly Exchange _exchange = call.Exchange;
+    private readonly BodyPace _pace = new(settings);
     private long _total;
     private bool _ended;
     private Refusal? _failure;
@@ -53,7 +54,8 @@ internal sealed class ReadInto(AppCall call, Settings settings) : PyCallable
         try
         {
             var pending = _exchange.BodyReader.ReadAsync(CancellationToken.None).AsTask();
-            if (!pending.IsCompleted && !Arrived(pending))
+            var waited = TimeSpan.Zero;
+            if (!pending.IsCompleted && !Arrived(pending, out waited))
                 return (0, Refusal.RequestTimeout);
             var result = pending.GetAwaiter().GetResult();
             var length = (int)Math.Min(result.Buffer.Length, destination.Length);
@@ -62,6 +64,7 @@ internal sealed class ReadInto(AppCall call, Settings settings) : PyCallable
             _ended = result.IsCompleted && length == result.Buffer.Length;
             _exchange.BodyReader.AdvanceTo(taken.End);
             _total += length;
+            _pace.Note(length, waited);
             if (_exchange.BrokenFraming is { } broken)
                 return (0, broken);
             return _total >= settings.MaxRequestBodySize ? (0, Refusal.BodyTooLarge) : (length, null);
@@ -72,15 +75,20 @@ internal sealed class ReadInto(AppCall call, Settings settings) : PyCallable
         }
     }
 
-    private bool Arrived(Task<ReadResult> pending)
+    private bool Arrived(Task<ReadResult> pending, out TimeSpan waited)
     {
+        var began = TimeProvider.System.GetTimestamp();
         try
         {
-            return pending.Wait(TimeSpan.FromSeconds(settings.ChannelTimeout), CancellationToken.None);
+            return pending.Wait(_pace.Patience, CancellationToken.None);
         }
         catch (AggregateException)
         {
             return true; // GetResult throws what it holds.
+        }
+        finally
+        {
+            waited = TimeProvider.System.GetElapsedTime(began);
         }
     }
 }

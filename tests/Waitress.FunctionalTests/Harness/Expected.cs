@@ -8,10 +8,12 @@ internal static class Expected
     private static readonly Dictionary<int, string> Reasons = new()
     {
         [400] = "Bad Request",
+        [403] = "Forbidden",
         [405] = "Method Not Allowed",
         [408] = "Request Timeout",
         [413] = "Request Entity Too Large",
         [414] = "URI Too Long",
+        [429] = "Too Many Requests",
         [431] = "Request Header Fields Too Large",
         [500] = "Internal Server Error",
         [501] = "Not Implemented",

@@ -31,12 +31,20 @@ internal sealed class RawClient : IDisposable
     /// <summary>Bytes that have arrived and that nobody has read: 0 while the server owes nothing or gives nothing.</summary>
     public int Waiting => _socket.Available + _reader.Buffered;
 
-    public static async Task<RawClient> ConnectAsync(EndPoint endPoint, int? receiveBuffer = null)
+    /// <param name="endPoint">The server.</param>
+    /// <param name="receiveBuffer">A small one makes a slow reader be felt at once.</param>
+    /// <param name="from">The client's own address; all of 127.0.0.0/8 is this machine.</param>
+    public static async Task<RawClient> ConnectAsync(EndPoint endPoint, int? receiveBuffer = null, string? from = null)
     {
         var socket = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Unspecified);
         if (receiveBuffer is { } size)
         {
             socket.ReceiveBufferSize = size;
+        }
+
+        if (from is not null)
+        {
+            socket.Bind(new IPEndPoint(IPAddress.Parse(from), 0));
         }
 
         try

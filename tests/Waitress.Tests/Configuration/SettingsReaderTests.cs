@@ -46,6 +46,8 @@ public class SettingsReaderTests
         "url_prefix" => "/app",
         "trusted_proxy" => "10.0.0.1",
         "trusted_proxy_headers" => "x-forwarded-for",
+        "deny" or "allow" => "192.0.2.0/24",
+        "rate_limit" => "7/s",
         _ when row.Kind.IsFlag => row.Default is true ? "false" : "true",
         "worker_class" => "process",
         _ when row.Default is long or double or null => "7",

@@ -19,6 +19,7 @@ public class SettingsTableTests
         "workers", "asynchronous", "graceful_timeout", "worker_class", "max_threads", "request_timeout", "queue_timeout", "backlog_limit",
         "supervise", "min_workers", "max_workers", "worker_timeout", "max_requests", "max_requests_jitter", "max_lifetime", "max_memory",
         "reload", "reload_extra", "control_socket", "pid", "user", "group", "umask", "chdir", "pythonpath", "daemon",
+        "deny", "allow", "limit_per_address", "rate_limit", "header_timeout", "body_timeout", "min_body_rate", "min_response_rate",
     ];
 
     [Fact]

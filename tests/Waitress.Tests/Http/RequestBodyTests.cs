@@ -10,7 +10,7 @@ namespace Waitress.Tests.Http;
 [Collection(TemporaryFiles.Alone)]
 public sealed class RequestBodyTests : IDisposable
 {
-    private static readonly Settings Small = new() { InbufOverflow = 1000, MaxRequestBodySize = 5000, ChannelTimeout = 120 };
+    private static readonly Settings Small = new() { InbufOverflow = 1000, MaxRequestBodySize = 5000, ChannelTimeout = 120, MinBodyRate = 0 };
 
     private readonly ManualTime time = new();
     private readonly IdleSweep sweep;

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Sockets;
 using Waitress.Listening;
 
@@ -43,7 +44,7 @@ public sealed class SocketProgressTests : IDisposable
             return; // No figure there.
         // As the transport sends: the system tells when three quarters of the queue are free, and .NET fills it up again.
         var sending = refill ? _writer.SendAsync(new byte[2_000_000]) : Task.CompletedTask;
-        var waiting = SocketProgress.WaitAsync(_work.Task, _writer, s_patience, _time).AsTask();
+        var waiting = SocketProgress.WaitAsync(_work.Task, _writer, s_patience, 0, _time).AsTask();
         for (var turn = 0; turn < (refill ? 30 : 4); turn++)
         {
             Read(40_000); // One of the kernel's blocks at least.
@@ -59,17 +60,44 @@ public sealed class SocketProgressTests : IDisposable
     [Fact]
     public async Task Wait_WorkEnds_IsTrue()
     {
-        var waiting = SocketProgress.WaitAsync(_work.Task, _writer, s_patience, _time).AsTask();
+        var waiting = SocketProgress.WaitAsync(_work.Task, _writer, s_patience, 0, _time).AsTask();
         Pass(waiting, 0.5);
         Assert.False(waiting.IsCompleted);
         _work.SetResult();
         Assert.True(await waiting.WaitAsync(TimeSpan.FromSeconds(20)));
     }
 
+    /// <summary>Over TCP, where the figure is the bytes that the peer has taken: 64 KiB of them in all, at the beginning.</summary>
+    [Theory]
+    [InlineData(0, false)]
+    [InlineData(10, false)]
+    [InlineData(100_000, true)]
+    public async Task Wait_TcpPeerTakesTooLittle_EndsAfterThePatience(long least, bool isTooLittle)
+    {
+        if (!OperatingSystem.IsLinux())
+            return;
+        using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        listener.Listen();
+        using var reader = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        reader.Connect(listener.LocalEndPoint!);
+        using var writer = listener.Accept();
+        var before = SocketProgress.Figure(writer);
+        var waiting = SocketProgress.WaitAsync(_work.Task, writer, s_patience, least, _time).AsTask();
+        writer.Send(new byte[65_536]);
+        Assert.True(SpinWait.SpinUntil(() => SocketProgress.Figure(writer) - before >= 65_536, TimeSpan.FromSeconds(20)));
+        Pass(waiting, 0.9);
+        Assert.False(waiting.IsCompleted);
+        Pass(waiting, 0.2);
+        Assert.Equal(isTooLittle, waiting.IsCompleted);
+        Pass(waiting, 0.9);
+        Assert.False(await waiting.WaitAsync(TimeSpan.FromSeconds(20)));
+    }
+
     [Fact]
     public async Task Wait_WithoutAFigure_EndsAfterThePatience()
     {
-        var waiting = SocketProgress.WaitAsync(_work.Task, null, s_patience, _time).AsTask();
+        var waiting = SocketProgress.WaitAsync(_work.Task, null, s_patience, 0, _time).AsTask();
         Pass(waiting, 0.9);
         Assert.False(waiting.IsCompleted);
         Pass(waiting, 0.2);

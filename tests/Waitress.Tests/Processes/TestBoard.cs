@@ -11,9 +11,10 @@ internal sealed class TestBoard : IDisposable
     private readonly string _path = Path.GetTempFileName();
     private readonly List<(Socket Send, Socket Receive)> _pairs = [];
 
-    public TestBoard(int slots)
+    public TestBoard(int slots, bool clients = false)
     {
-        var bytes = new byte[Scoreboard.HeaderSize + (slots * Scoreboard.SlotSize)];
+        var rest = clients ? 16 * (131_072 + (slots * 8_192)) : 0; // As the supervisor's _board.py.
+        var bytes = new byte[Scoreboard.HeaderSize + (slots * Scoreboard.SlotSize) + rest];
         BinaryPrimitives.WriteInt64LittleEndian(bytes, 0x5741495452455353);
         BinaryPrimitives.WriteInt64LittleEndian(bytes.AsSpan(8), 1);
         BinaryPrimitives.WriteInt64LittleEndian(bytes.AsSpan(16), slots);

@@ -82,6 +82,12 @@ internal static class LogDocs
         [LogEvent.ThreadBack] = (["METHOD PATH", "SECONDS"], "A thread that was stuck has left the app and ended; another one has had its place since."),
         [LogEvent.ThreadsStuck] = (["N", "M"], "A second after the exception that many threads are still in the app: in C code that waits, or in code that holds on to the exception. Told whenever there are more of them."),
         [LogEvent.TooManyStuck] = (["N"], "From now on a stuck thread costs a place of the pool. Replace the process."),
+        [LogEvent.ConnectionsDenied] = (["N", "PEER"], "Clients that `deny` or `allow` keeps out connected. The first at once, then at most every ten seconds, with the number since; so the next three."),
+        [LogEvent.ConnectionsOverLimit] = (["N", "PEER"], "Addresses wanted more connections than `limit_per_address`."),
+        [LogEvent.RequestsDenied] = (["N", "CLIENT"], "Clients that a proxy named, or that were connected before the list changed, are kept out by `deny` or `allow`."),
+        [LogEvent.RequestsOverRate] = (["N", "CLIENT"], "Clients sent more requests than `rate_limit`."),
+        [LogEvent.ListRead] = (["FILE", "N"], "A file of `deny` or `allow` has changed, and counts from now on."),
+        [LogEvent.ListBroken] = (["(file and reason in words)"], "A file of `deny` or `allow` has changed to something that can't be used. Once per change."),
     };
 
     public static string Write()
