@@ -22,7 +22,7 @@ internal sealed partial class HttpCall
     /// <summary>The next message, if it is there.</summary>
     public override Step NextMessage()
     {
-        if (IsOver || _ending || _gone)
+        if (IsOver || _ending || _gone || _left)
             return Step.Done(PyDicts.Copy(Loop.Side.Disconnect.Ref));
         if (_bodyTaken)
         {

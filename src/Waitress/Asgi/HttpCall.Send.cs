@@ -13,7 +13,7 @@ internal sealed partial class HttpCall
     private const int Piece = 65_536;
 
     private bool _flushing; // The client has to take something first; nothing may be written meanwhile.
-    private bool _bodySent, _trailersFollow, _tooMuch;
+    private bool _bodySent, _trailersFollow, _tooMuch, _forbidden;
 
     /// <summary>An awaitable, or null with a Python error set.</summary>
     public override PyNew Send(PyRef message)
@@ -67,7 +67,8 @@ internal sealed partial class HttpCall
         }
     }
 
-    private PyNew SendHead(PyRef message)
+    /// <summary>http.response.start.</summary>
+    public PyNew SendHead(PyRef message)
     {
         if (Exchange.Response.Started)
             return Raise(Fault.Runtime, "http.response.start was sent twice");
@@ -79,11 +80,11 @@ internal sealed partial class HttpCall
         }
 
         _trailersFollow = !trailers.IsNull && PyObjects.IsTrue(trailers);
-        Touch();
         return Ready();
     }
 
-    private PyNew SendBody(PyRef message)
+    /// <summary>http.response.body.</summary>
+    public PyNew SendBody(PyRef message)
     {
         if (!Exchange.Response.Started || _bodySent)
             return Raise(Fault.Runtime, _bodySent ? "http.response.body was sent after the body's end" : "http.response.body was sent before http.response.start");
@@ -104,6 +105,12 @@ internal sealed partial class HttpCall
             return default;
         var bytes = Fitting(buffer.Bytes);
         var response = Exchange.Response;
+        if (response.Bodiless && !bytes.IsEmpty && !_forbidden)
+        {
+            _forbidden = true;
+            Loop.Log.Post(LogEvent.BodyForbidden, response.Status, Exchange.Request.Method, Exchange.Request.RawTarget);
+        }
+
         if (last && !response.Committed && !_flushing && !_trailersFollow)
         {
             if (response.Declared is null)
@@ -162,7 +169,8 @@ internal sealed partial class HttpCall
     {
         if (!last)
         {
-            Touch(); // An empty first block: the head leaves with this turn.
+            _headMayGo = true; // An empty first block: the head leaves with this turn.
+            Touch();
             return;
         }
 

@@ -13,6 +13,8 @@ internal sealed partial class HttpCall(EventLoop loop, Exchange exchange) : Asgi
 {
     private bool _ending; // The answer is decided; the exchange goes with the next flush that finds nothing under way.
     private bool _gone; // Nobody is there to talk to.
+    private bool _left; // The client sends nothing more. It may have half-closed only, so what the app sends is still tried.
+    private bool _headMayGo; // Not before a body message: until then the app may fail, and the client get a 500 (ASGI specification).
 
     public override void Happened(LoopEvent what)
     {
@@ -26,7 +28,8 @@ internal sealed partial class HttpCall(EventLoop loop, Exchange exchange) : Asgi
                 _gone |= Exchange.ClientGone;
                 break;
             case LoopEvent.Left:
-                _gone = true;
+                _left = true;
+                _gone |= Exchange.ClientGone;
                 break;
         }
 
@@ -52,7 +55,7 @@ internal sealed partial class HttpCall(EventLoop loop, Exchange exchange) : Asgi
         if (!_ending)
         {
             // The head, when the app takes its time with the body.
-            if (Exchange.Response is { Started: true, Committed: false } && !_flushing)
+            if (_headMayGo && !Exchange.Response.Committed && !_flushing)
                 Pushed(Exchange.Response.PushHead());
             return;
         }
@@ -66,20 +69,27 @@ internal sealed partial class HttpCall(EventLoop loop, Exchange exchange) : Asgi
         Complete();
     }
 
+    /// <summary>As if its own task had ended: for whom the call answers (a WebSocket that was denied).</summary>
+    public void EndFor(PyRef error) => AppEnded(error);
+
+    /// <summary>Whether the answer is complete, as far as the app is concerned.</summary>
+    public bool IsAnswered => IsOver || _ending;
+
+    /// <summary>Waits for that, or for anything else to happen.</summary>
+    public Step WaitForMore() => Wait();
+
     protected override PyNew BuildScope(Scopes scopes) => scopes.Build(Exchange);
 
     protected override void AppEnded(PyRef error)
     {
-        if (!error.IsNull && !(_gone && IsDeparture(error)))
+        var departed = _gone || _left || (!IsOver && Exchange.ClientGone);
+        if (!error.IsNull && !(departed && IsDeparture(error)))
             LogFailure(error);
         if (IsOver || _ending)
             return;
-        if (_gone)
-            End();
-        else if (!error.IsNull)
-            Refuse(Refusal.AppFailed);
-        else
-            EndEarly();
+        if (error.IsNull && !departed)
+            Loop.Log.Post(Exchange.Response.Started ? LogEvent.ResponseUnfinished : LogEvent.NoResponse, Exchange.Request.Method, Exchange.Path);
+        Refuse(Refusal.AppFailed);
     }
 
     protected override void AppAbandoned()
@@ -94,20 +104,6 @@ internal sealed partial class HttpCall(EventLoop loop, Exchange exchange) : Asgi
         _gone = true;
         End();
         WakeWaiting();
-    }
-
-    private void EndEarly()
-    {
-        if (!Exchange.Response.Started)
-        {
-            Loop.Log.Post(LogEvent.NoResponse, Exchange.Request.Method, Exchange.Path);
-            Refuse(Refusal.AppFailed);
-            return;
-        }
-
-        Loop.Log.Post(LogEvent.ResponseUnfinished, Exchange.Request.Method, Exchange.Path);
-        Exchange.Response.CutShort();
-        End();
     }
 
     private void End()

@@ -37,7 +37,7 @@ internal sealed class Scopes : IDisposable
         Require(PyDicts.Set(asgi, "version", PyTexts.FromText("3.0")) && PyDicts.Set(asgi, "spec_version", PyTexts.FromText("2.5")));
         _asgi = Keep(asgi.Borrow().New());
         using var extensions = PyDicts.New().OrThrow();
-        Require(PyDicts.Set(extensions, "http.response.pathsend", PyDicts.New()) && PyDicts.Set(extensions, "http.response.trailers", PyDicts.New()));
+        Require(PyDicts.Set(extensions, "http.response.pathsend", PyDicts.New()));
         _extensions = Keep(extensions.Borrow().New());
         using var scope = PyDicts.New().OrThrow();
         Require(PyDicts.Set(scope, "type", PyTexts.FromText("http")) && PyDicts.Set(scope, "http_version", PyTexts.FromText("1.1"))

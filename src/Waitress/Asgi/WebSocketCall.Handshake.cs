@@ -2,7 +2,6 @@ using System.Net.WebSockets;
 using Waitress.CPython;
 using Waitress.Guards;
 using static Waitress.CPython.PythonError;
-using Fault = Waitress.CPython.PythonError.Fault;
 
 namespace Waitress.Asgi;
 
@@ -11,6 +10,7 @@ internal sealed partial class WebSocketCall
 {
     private WebSocket? _socket;
     private Exception? _failure;
+    private HttpCall? _denial; // Makes the answer when the app denies with one of its own, and hands the exchange back.
     private bool _ending;
     private int? _closeWhenOpen;
 
@@ -99,33 +99,12 @@ internal sealed partial class WebSocketCall
 
     private PyNew BeginDenial(PyRef message)
     {
-        if (AsgiHead.Apply(message, Loop.Side.Messages, Exchange.Response) is { } mistake)
-        {
-            Exchange.Response.Restart();
-            return Raise(mistake.Fault, mistake.Message);
-        }
-
-        _phase = Phase.Denying;
-        return Ready();
-    }
-
-    private PyNew GoOnDenying(PyRef message)
-    {
-        using var body = PyDicts.Get(message, Loop.Side.Messages.Body.Ref);
-        using var more = PyDicts.Get(message, Loop.Side.Messages.MoreBody.Ref);
-        using var buffer = new PyBuffer();
-        if (!body.IsNull && !buffer.TryTake(body))
+        var denial = new HttpCall(Loop, Exchange);
+        using var sent = denial.SendHead(message);
+        if (sent.IsNull)
             return default;
-        if (!body.IsNull && !Exchange.Response.TryGather(buffer.Bytes))
-            return Raise(Fault.Value, "the body of a denial may have 64 KiB at most");
-        if (more.IsNull || !PyObjects.IsTrue(more))
-        {
-            Exchange.Response.Declare(Exchange.Response.Written);
-            Exchange.Response.CloseAfterwards();
-            Closed(Abnormal, "");
-            End();
-        }
-
-        return Ready();
+        Exchange.Response.CloseAfterwards();
+        (_denial, _phase) = (denial, Phase.Denying);
+        return sent.Move();
     }
 }

@@ -47,6 +47,8 @@ internal sealed partial class WebSocketCall(EventLoop loop, Exchange exchange) :
             return message.IsNull ? Step.Failed : Step.Done(message.Move());
         if (_phase == Phase.Closed)
             return Step.Done(Disconnected());
+        if (_phase == Phase.Denying)
+            return _denial!.IsAnswered ? Step.Done(Disconnected()) : _denial.WaitForMore();
         if (_phase == Phase.Asked)
             Exchange.WatchClient(() => Loop.Post(this, LoopEvent.Left));
         return Wait();
@@ -67,7 +69,7 @@ internal sealed partial class WebSocketCall(EventLoop loop, Exchange exchange) :
             Phase.Asked when name.SequenceEqual("websocket.accept"u8) => Accept(message),
             Phase.Asked when name.SequenceEqual("websocket.close"u8) => Deny(),
             Phase.Asked when name.SequenceEqual("websocket.http.response.start"u8) => BeginDenial(message),
-            Phase.Denying when name.SequenceEqual("websocket.http.response.body"u8) => GoOnDenying(message),
+            Phase.Denying when name.SequenceEqual("websocket.http.response.body"u8) => _denial!.SendBody(message),
             Phase.Open when name.SequenceEqual("websocket.send"u8) => SendMessage(message),
             Phase.Open when name.SequenceEqual("websocket.close"u8) => CloseByApp(message),
             _ => Raise(Fault.Runtime, $"{PyTexts.ToText(type)} was sent out of order: the WebSocket is {Describe()}"),
@@ -119,7 +121,7 @@ internal sealed partial class WebSocketCall(EventLoop loop, Exchange exchange) :
 
     protected override void AppEnded(PyRef error)
     {
-        if (!error.IsNull && !(_phase == Phase.Closed && IsDeparture(error)))
+        if (!error.IsNull && _phase != Phase.Denying && !(_phase == Phase.Closed && IsDeparture(error)))
             LogFailure(error);
         DropMessages();
         switch (_phase)
@@ -128,8 +130,11 @@ internal sealed partial class WebSocketCall(EventLoop loop, Exchange exchange) :
                 Loop.Log.Post(LogEvent.NoResponse, Exchange.Request.Method, Exchange.Path);
                 Refuse(Refusal.AppFailed);
                 break;
-            case Phase.Asked or Phase.Denying when !_ending:
+            case Phase.Asked:
                 Refuse(Refusal.AppFailed);
+                break;
+            case Phase.Denying:
+                _denial!.EndFor(error);
                 break;
             case Phase.Open:
                 BeginClose(error.IsNull ? NormalClosure : InternalError, "");
@@ -142,8 +147,10 @@ internal sealed partial class WebSocketCall(EventLoop loop, Exchange exchange) :
 
     protected override void AppAbandoned()
     {
-        if (_phase is Phase.Asked or Phase.Denying)
+        if (_phase == Phase.Asked)
             Refuse(Refusal.Stopping);
+        else if (_phase == Phase.Denying)
+            _denial!.Abandon();
         _socket?.Abort();
     }
 

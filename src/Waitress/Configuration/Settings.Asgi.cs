@@ -14,6 +14,9 @@ internal sealed partial record Settings
     /// <summary>Seconds for which an event loop may not turn before that is told; 0: never.</summary>
     public double LoopStall { get; init; } = 1;
 
+    /// <summary>Seconds for which a connection may be idle between two requests; null: channel_timeout.</summary>
+    public double? TimeoutKeepAlive { get; init; }
+
     /// <summary>Bytes of a WebSocket message that a client may send.</summary>
     public long WsMaxSize { get; init; } = 16_777_216;
 

@@ -40,6 +40,13 @@ internal static partial class SettingsTable
             Help = "When an event loop has not turned for so long while requests are with the app, the log gets the stack of its thread; 0 for never.",
             Difference = "New.",
         },
+        new("timeout_keep_alive", SettingGroup.Asgi, SecondsOrNone(1, LongestTimeout), null)
+        {
+            Origin = AsUvicorn, Apply = (s, v) => s with { TimeoutKeepAlive = (double?)v }, Unit = "seconds",
+            DefaultText = "channel_timeout",
+            Help = "How long a connection may be idle between two requests, of any kind of app; then it is closed.",
+            Difference = "New.",
+        },
         new("ws_max_size", SettingGroup.Asgi, Size(int.MaxValue), 16_777_216L)
         {
             Origin = AsUvicorn, Apply = (s, v) => s with { WsMaxSize = (long)v! }, Unit = "bytes",

@@ -20,6 +20,8 @@ public class SettingsTableTests
         "supervise", "min_workers", "max_workers", "worker_timeout", "max_requests", "max_requests_jitter", "max_lifetime", "max_memory",
         "reload", "reload_extra", "control_socket", "pid", "user", "group", "umask", "chdir", "pythonpath", "daemon",
         "deny", "allow", "limit_per_address", "rate_limit", "header_timeout", "body_timeout", "min_body_rate", "min_response_rate",
+        "interface", "loop", "lifespan", "limit_concurrency", "loop_stall", "timeout_keep_alive",
+        "ws_max_size", "ws_max_queue", "ws_ping_interval", "ws_ping_timeout", "ws_compress",
     ];
 
     [Fact]
@@ -47,7 +49,8 @@ public class SettingsTableTests
     [Fact]
     public void Properties_OfTheRecord_AreEachSetByARow()
     {
-        var set = SettingsTable.Rows.Where(row => row.Name is not ("host" or "port") && row.Group is not (SettingGroup.NoEffect or SettingGroup.Supervision or SettingGroup.Program))
+        // loop and lifespan are Python's.
+        var set = SettingsTable.Rows.Where(row => row.Name is not ("host" or "port" or "loop" or "lifespan") && row.Group is not (SettingGroup.NoEffect or SettingGroup.Supervision or SettingGroup.Program))
             .Select(row => row.Name.Replace("_", "", StringComparison.Ordinal)).Order();
         // ListenStated tells of the sources, Supervised of several rows together.
         var properties = typeof(Settings).GetProperties()
