@@ -50,9 +50,24 @@ def wake(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
+def stack_of(task: asyncio.Task[Any]) -> str:
+    """Where a task waits, from its coroutine to the innermost one that this awaits; task.get_stack() knows the outermost alone."""
+    lines: list[str] = []
+    awaited: Any = task.get_coro()
+    while awaited is not None:
+        frame, following = None, None
+        for kind in ("cr", "gi", "ag"):  # a coroutine, a generator, an asynchronous generator
+            frame = frame or getattr(awaited, f"{kind}_frame", None)
+            following = following or getattr(awaited, "gi_yieldfrom" if kind == "gi" else f"{kind}_await", None)
+        if frame is not None:
+            lines += traceback.format_stack(frame, 1)
+        awaited = following
+    return "".join(lines)
+
+
 def expire(task: asyncio.Task[None], request: str, seconds: float) -> None:
     """The request is over request_timeout: the client has its 504, and the task is told to end."""
-    stack = "".join(line for frame in task.get_stack() for line in traceback.format_stack(frame, 1))
+    stack = stack_of(task)
     logger.error("%s took longer than request_timeout (%g s); where its task waits, which is cancelled now:\n%s", request, seconds, stack.rstrip("\n"))
     task.cancel()
 
@@ -66,6 +81,7 @@ class Tools:
     log_failure = staticmethod(log_failure)
     ClientDisconnected = ClientDisconnected
     CancelledError = CancelledError
+    OSError = OSError
 
     def __init__(self, loop: asyncio.AbstractEventLoop, state: dict[str, Any] | None) -> None:
         self.create_task = loop.create_task

@@ -43,6 +43,7 @@ class Lifespan:
         failure = await self._answer
         if failure is None:
             return
+        await self._end()
         if self._error is None:
             raise StartUpError(f"The app's start-up failed{': ' + failure if failure else ''}")
         if self._mode == "on":
@@ -65,6 +66,10 @@ class Lifespan:
                     logger.error("The app's shutdown failed%s", ": " + failure if failure else "")
             except asyncio.TimeoutError:
                 logger.error("The app's shutdown took longer than %g s", seconds)
+        await self._end()
+
+    async def _end(self) -> None:
+        assert self._task is not None
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 

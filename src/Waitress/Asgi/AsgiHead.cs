@@ -63,7 +63,7 @@ internal static class AsgiHead
             using var pair = PyObjects.Next(iterator);
             if (pair.IsNull)
                 break;
-            using var name = PySequences.Item(pair, 0);
+            using var name = IsTooLong(pair) ? default : PySequences.Item(pair, 0);
             using var value = name.IsNull ? default : PySequences.Item(pair, 1);
             if (value.IsNull || !TryRead(name, out var key) || !TryRead(value, out var text))
             {
@@ -80,6 +80,9 @@ internal static class AsgiHead
         PythonError.Clear();
         return new(Fault.Type, "headers is not an iterable of pairs of bytes");
     }
+
+    private static bool IsTooLong(PyRef pair) =>
+        (PyObjects.IsTuple(pair) && PySequences.TupleLength(pair) > 2) || (PyObjects.IsList(pair) && PySequences.ListLength(pair) > 2);
 
     private static bool TryRead(PyRef value, out string text)
     {

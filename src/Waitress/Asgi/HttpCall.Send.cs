@@ -1,4 +1,5 @@
 using System.IO.Pipelines;
+using Microsoft.Win32.SafeHandles;
 using Waitress.CPython;
 using Waitress.Response;
 using Waitress.Telemetry;
@@ -144,13 +145,44 @@ internal sealed partial class HttpCall
         using var path = PyDicts.Get(message, Loop.Side.Messages.Path.Ref);
         if (path.IsNull || !PyObjects.IsText(path))
             return Raise(Fault.Type, "http.response.pathsend needs a path, which is a str");
-        var handle = File.OpenHandle(PyTexts.ToText(path)); // An IOException is an OSError to the app.
-        var length = RandomAccess.GetLength(handle);
+        if (!TryOpen(PyTexts.ToText(path), out var handle, out var number))
+            return RaiseOSError(number, path);
+        var length = RandomAccess.GetLength(handle!);
         if (response.Declared is null)
             response.Declare(length);
-        response.SendFile(handle, 0);
+        response.SendFile(handle!, 0);
         EndBody(last: true);
         return Ready();
+    }
+
+    // False: the errno that stands for the reason; these have the same number everywhere.
+    private static bool TryOpen(string path, out SafeFileHandle? handle, out int number)
+    {
+        const int noSuchFile = 2, ioError = 5, accessDenied = 13;
+        (handle, number) = (null, 0);
+        try
+        {
+            handle = File.OpenHandle(path);
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            number = e switch
+            {
+                FileNotFoundException or DirectoryNotFoundException => noSuchFile,
+                UnauthorizedAccessException => accessDenied,
+                _ => ioError,
+            };
+            return false;
+        }
+    }
+
+    private PyNew RaiseOSError(int number, PyRef path)
+    {
+        using var code = PyNumbers.From((long)number);
+        using var text = PyTexts.FromText("The file can't be opened");
+        using var error = code.IsNull || text.IsNull ? default : PyObjects.Call(Loop.Side.OSError.Ref, code, text, path);
+        return error.IsNull ? default : PythonError.Raise(error.Borrow());
     }
 
     private PyNew SendTrailers(PyRef message)

@@ -21,6 +21,7 @@ internal sealed class LoopSide : IDisposable
         LogFailure = Keep(PyObjects.GetAttribute(tools, "log_failure"u8));
         ClientDisconnected = Keep(PyObjects.GetAttribute(tools, "ClientDisconnected"u8));
         CancelledError = Keep(PyObjects.GetAttribute(tools, "CancelledError"u8));
+        OSError = Keep(PyObjects.GetAttribute(tools, "OSError"u8));
         State = Keep(PyObjects.GetAttribute(tools, "state"u8));
         True = Keep(PyNumbers.From(true));
         Flush = Keep(new FlushCallable(loop).ToPython(interpreter.CallableType.Ref));
@@ -65,6 +66,9 @@ internal sealed class LoopSide : IDisposable
     public PyPin ClientDisconnected { get; }
 
     public PyPin CancelledError { get; }
+
+    /// <summary>OSError(errno, text, path) makes the subclass that the number stands for.</summary>
+    public PyPin OSError { get; }
 
     /// <summary>What the lifespan's start-up has left for the requests: a dict, of which each scope has a copy; or None.</summary>
     public PyPin State { get; }

@@ -47,7 +47,7 @@ internal static partial class SettingsTable
             Help = "How long a connection may be idle between two requests, of any kind of app; then it is closed.",
             Difference = "New.",
         },
-        new("ws_max_size", SettingGroup.Asgi, Size(int.MaxValue), 16_777_216L)
+        new("ws_max_size", SettingGroup.Asgi, Size(1 << 30), 16_777_216L)
         {
             Origin = AsUvicorn, Apply = (s, v) => s with { WsMaxSize = (long)v! }, Unit = "bytes",
             Help = "The largest WebSocket message that a client may send; for a larger one the connection is closed with 1009.",

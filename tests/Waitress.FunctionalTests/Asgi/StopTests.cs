@@ -32,7 +32,7 @@ public sealed class AsgiStopTests
     [Fact]
     public async Task Stop_AfterGracefulTimeout_CancelsTheTasks()
     {
-        await using var server = await PythonServer.StartAsync("asgi_suite:app", ["--graceful-timeout=0.5"]);
+        await using var server = await PythonServer.StartAsync("asgi_suite:app", ["--graceful-timeout=1"]);
         var name = Pattern.Name();
         using var client = await server.ConnectAsync();
         await client.SendAsync($"GET /sleep?name={name} HTTP/1.1\r\nHost: test\r\n\r\n");

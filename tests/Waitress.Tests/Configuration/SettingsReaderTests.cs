@@ -50,6 +50,9 @@ public class SettingsReaderTests
         "rate_limit" => "7/s",
         _ when row.Kind.IsFlag => row.Default is true ? "false" : "true",
         "worker_class" => "process",
+        "interface" => "asgi",
+        "loop" => "asyncio",
+        "lifespan" => "off",
         _ when row.Default is long or double or null => "7",
         _ => "sample",
     };
