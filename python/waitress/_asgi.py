@@ -32,6 +32,9 @@ logger = logging.getLogger("waitress")
 # For tasks that were cancelled to have their finally blocks run.
 CANCEL_SECONDS = 2.0
 
+# Thousands of open WebSockets would make an answer that nobody reads, and that the control socket does not take.
+MOST_TASKS_TOLD = 200
+
 
 async def serve(
     app: Callable[..., Awaitable[None]], scope: dict[str, Any], receive: Any, send: Any, ended: Callable[[BaseException | None], None]
@@ -135,6 +138,15 @@ class EventLoop:
             return []
         self._thread.join(self._patience * 2 + CANCEL_SECONDS + seconds)
         return [self._thread.name] if self._thread.is_alive() else []
+
+    def tasks(self) -> list[dict[str, Any]]:
+        """Name and stack of each task, outermost call first; any thread."""
+        try:
+            tasks = asyncio.all_tasks(self._loop) if self._loop is not None else set()
+        except RuntimeError:  # they come and go too fast
+            return []
+        told = [{"task": task.get_name(), "stack": stack_of(task)} for task in list(tasks)[:MOST_TASKS_TOLD]]
+        return told + ([{"task": f"and {len(tasks) - MOST_TASKS_TOLD} more", "stack": ""}] if len(tasks) > MOST_TASKS_TOLD else [])
 
     def _run(self) -> None:
         loop = self._loop

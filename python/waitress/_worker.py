@@ -128,6 +128,8 @@ class Control:
             interpreters = self._server._interpreters if self._server is not None else None
             try:
                 result = interpreters.stacks() if interpreters is not None and answer is _stacks else answer()
+                if answer is _stacks and self._server is not None:
+                    result += self._server.tasks
             except Exception as error:  # a question must never end the worker
                 result = {"error": f"{type(error).__name__}: {error}"}
             self.send("reply", id=message.get("id"), result=result)

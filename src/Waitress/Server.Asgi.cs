@@ -11,6 +11,8 @@ internal sealed partial class Server
     private readonly EventLoops _loops = new();
     private LoopWatch? _loopWatch;
 
+    private bool HasLoops => IsAsgi || _settings.AsgiWebsockets is not null;
+
     private bool IsAsgi => _settings.Interface == Settings.Asgi;
 
     /// <summary>An event loop that runs on the calling thread, attached.</summary>

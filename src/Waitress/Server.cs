@@ -122,7 +122,7 @@ internal sealed partial class Server : IDisposable
             if (_stopping)
                 return; // A signal came first; there is nothing to stop.
             _watcher.Start();
-            if (IsAsgi)
+            if (HasLoops)
                 _loopWatch = new LoopWatch(_loops, _settings, Orders, TimeProvider.System);
             _start = _kestrel.StartAsync(NewApplication(), CancellationToken.None);
         }

@@ -48,7 +48,8 @@ internal sealed partial class WebSocketCall
     {
         try
         {
-            _socket = WebSocket.CreateFromStream(await Exchange.UpgradeAsync(), options);
+            var stream = new WebSocketStream(await Exchange.UpgradeAsync(), Exchange);
+            _socket = stream.Socket = WebSocket.CreateFromStream(stream, options);
         }
         catch (Exception e)
         {

@@ -8,6 +8,9 @@ internal sealed partial record Settings
 
     public string Interface { get; init; } = Auto;
 
+    /// <summary>The ASGI app that has the WebSockets of a WSGI app's server, for Python to import; null: there is none.</summary>
+    public string? AsgiWebsockets { get; init; }
+
     /// <summary>Requests that the app may have at once; null: as many as there are connections.</summary>
     public int? LimitConcurrency { get; init; }
 

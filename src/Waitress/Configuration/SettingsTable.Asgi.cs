@@ -27,6 +27,12 @@ internal static partial class SettingsTable
             Help = "Whether an ASGI app is told of start-up and shutdown. auto: if it knows the protocol; on: one that does not is an error.",
             Difference = "New.",
         },
+        new("asgi_websockets", SettingGroup.Asgi, TextOrNone, null)
+        {
+            Origin = "none", Apply = (s, v) => s with { AsgiWebsockets = (string?)v },
+            Help = "An ASGI app, as MODULE:OBJECT, that gets the WebSockets while the (WSGI) app gets the HTTP requests of the same addresses.",
+            Difference = "New.",
+        },
         new("limit_concurrency", SettingGroup.Asgi, WholeOrNone(1, int.MaxValue), null)
         {
             Origin = AsUvicorn, Apply = (s, v) => s with { LimitConcurrency = (int?)(long?)v }, Unit = "requests",

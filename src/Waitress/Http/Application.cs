@@ -42,16 +42,17 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
         var refusal = Guard(exchange);
 
         // 2. Body: received whole before a worker is asked, so that a slow client holds none.
-        if (refusal is null && settings.Asynchronous && exchange.HasBody && loops is null)
+        var toLoop = loops is not null && (settings.AsgiWebsockets is null || exchange.AsksForWebSocket);
+        if (refusal is null && settings.Asynchronous && exchange.HasBody && !toLoop)
             refusal = await ReceiveAsync(exchange);
 
         // 3. Queue, 4. worker: the app is called and its answer gathered, or sent while it is made.
         // An asynchronous app has an event loop in the place of both, and reads its body as it arrives.
         exchange.Queued();
-        refusal ??= loops is null ? Enqueue(exchange) : loops(exchange);
+        refusal ??= toLoop ? loops!(exchange) : Enqueue(exchange);
         if (refusal is null)
         {
-            if (loops is null)
+            if (!toLoop)
                 watcher.Notice();
             await exchange.Served;
         }

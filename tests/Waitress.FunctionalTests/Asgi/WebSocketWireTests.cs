@@ -54,7 +54,7 @@ public sealed class WebSocketWireTests(SocketServer server) : IClassFixture<Sock
     public async Task Message_InFragmentsWithAPingBetween_IsOne()
     {
         using var socket = await RawWebSocket.OpenAsync(server.Server.EndPoint, "/echo");
-        await socket.SendAsync(0x01, "caf\xc3"u8.ToArray());
+        await socket.SendAsync(0x01, [(byte)'c', (byte)'a', (byte)'f', 0xC3]);
         await socket.SendAsync(RawWebSocket.Ping, "are you there"u8.ToArray());
         await socket.SendAsync(0x00, []);
         await socket.SendAsync(0x80, [0xA9]);

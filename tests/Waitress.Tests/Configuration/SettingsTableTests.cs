@@ -20,7 +20,7 @@ public class SettingsTableTests
         "supervise", "min_workers", "max_workers", "worker_timeout", "max_requests", "max_requests_jitter", "max_lifetime", "max_memory",
         "reload", "reload_extra", "control_socket", "pid", "user", "group", "umask", "chdir", "pythonpath", "daemon",
         "deny", "allow", "limit_per_address", "rate_limit", "header_timeout", "body_timeout", "min_body_rate", "min_response_rate",
-        "interface", "loop", "lifespan", "limit_concurrency", "loop_stall", "timeout_keep_alive",
+        "interface", "loop", "lifespan", "asgi_websockets", "limit_concurrency", "loop_stall", "timeout_keep_alive",
         "ws_max_size", "ws_max_queue", "ws_ping_interval", "ws_ping_timeout", "ws_compress",
     ];
 
