@@ -20,6 +20,7 @@ public sealed class PyAwaitableTests(PythonProcess python)
     {
         Py.Execute("import asyncio, collections.abc");
         using var type = PyAwaitable.CreateType().OrThrow();
+        Warm(type);
         var (before, pins) = (Py.Count(type), LiveReferences.Count);
         using (var made = awaitable.ToPython(type))
             Py.Set("awaitable", made);
@@ -29,6 +30,21 @@ public sealed class PyAwaitableTests(PythonProcess python)
         Py.Execute("import gc; gc.collect()");
         Assert.Equal((before, pins), (Py.Count(type), LiveReferences.Count));
         Assert.False(PythonError.IsSet);
+    }
+
+    // asyncio remembers for ever which types it has taken for coroutines.
+    private static void Warm(PyRef type)
+    {
+        using (var made = new Awaitable(Returns("warm")).ToPython(type))
+            Py.Set("awaitable", made);
+        Py.Execute("""
+            async def wait():
+                await asyncio.create_task(awaitable)
+            loop = asyncio.new_event_loop()
+            loop.run_until_complete(wait())
+            loop.close()
+            del awaitable, wait, loop
+            """);
     }
 
     private static Body Returns(string text) => () => Step.Done(PyTexts.FromText(text));

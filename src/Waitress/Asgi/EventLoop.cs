@@ -50,11 +50,11 @@ internal sealed class EventLoop : IDisposable
     private readonly List<AsgiCall> _touched = [];
     private readonly List<AsgiCall> _leaving = [];
     private List<Item> _coming = [], _going = [];
-    private long _armed; // Since when something waits to be drained, as a timestamp; 0: nothing does.
+    private long _armed; // Since when the loop is to turn for us, as a timestamp; 0: it is at rest, and has to be woken for what comes.
     private readonly TimeSpan _requestTimeout;
     private long _timedOut;
     private int _unanswered, _stallTold;
-    private bool _closed, _stopping, _stopTold;
+    private bool _closed, _stopping, _stopTold, _flushDue, _disposed, _closeSeen;
 
     /// <param name="interpreter">The interpreter in which the loop runs.</param>
     /// <param name="app">The app.</param>
@@ -137,8 +137,15 @@ internal sealed class EventLoop : IDisposable
         Wake();
     }
 
-    /// <summary>Sees to everything that was posted. False: no more will come.</summary>
+    /// <summary>The wake-up: sees to everything that was posted. False: no more will come.</summary>
     public bool Drain()
+    {
+        var goesOn = Turn();
+        _closeSeen |= !goesOn;
+        return goesOn;
+    }
+
+    private bool Turn()
     {
         bool goesOn, stops;
         lock (_gate)
@@ -146,11 +153,12 @@ internal sealed class EventLoop : IDisposable
             stops = _stopping;
             (_coming, _going) = (_going, _coming);
             goesOn = !_closed;
-            Interlocked.Exchange(ref _armed, 0);
+
+            // Not at rest yet: what comes while the tasks of this turn run is found by Settle, and needs no wake-up.
+            Interlocked.Exchange(ref _armed, TimeProvider.System.GetTimestamp());
         }
 
         Interlocked.Exchange(ref _stallTold, 0);
-
         foreach (var (request, call, what) in _going)
         {
             if (request is not null)
@@ -159,6 +167,7 @@ internal sealed class EventLoop : IDisposable
                 call!.Happened(what);
         }
 
+        var any = _going.Count > 0;
         _going.Clear();
         if (stops && !_stopTold)
         {
@@ -169,32 +178,39 @@ internal sealed class EventLoop : IDisposable
 
         if (_requestTimeout > TimeSpan.Zero)
             EndLateCalls();
+        if (any)
+            ScheduleFlush(); // Behind the first steps of the tasks that were made or woken here.
+        else if (!_flushDue)
+            Settle();
         return goesOn;
     }
 
     /// <summary>Sends what the calls of this turn have made.</summary>
     public void Flush()
     {
+        _flushDue = false;
         _leaving.AddRange(_touched);
         _touched.Clear();
-        using (PythonThread.Detach())
+        if (_leaving.Count > 0)
         {
-            foreach (var call in _leaving)
-                call.Flush();
+            using (PythonThread.Detach())
+            {
+                foreach (var call in _leaving)
+                    call.Flush();
+            }
+
+            _leaving.Clear();
         }
 
-        _leaving.Clear();
+        if (!_disposed)
+            Settle();
     }
 
     /// <summary>The call has something to be sent at the end of this turn.</summary>
     public void Touch(AsgiCall call)
     {
         _touched.Add(call);
-        if (_touched.Count > 1)
-            return;
-        using var scheduled = PyObjects.Call(Side.CallSoon.Ref, Side.Flush.Ref);
-        if (scheduled.IsNull)
-            PythonError.WriteUnraisable(Side.App.Ref); // The loop is closed: what is left is cut by the stop.
+        ScheduleFlush();
     }
 
     /// <summary>The exchange has been handed back.</summary>
@@ -206,6 +222,7 @@ internal sealed class EventLoop : IDisposable
     /// <summary>After the loop has ended: what is still unanswered is answered by a refusal. Attached.</summary>
     public void Dispose()
     {
+        _disposed = true;
         Close();
         Drain();
         foreach (var call in _calls.ToArray())
@@ -214,6 +231,34 @@ internal sealed class EventLoop : IDisposable
         _wake.Dispose();
         _scopes.Dispose();
         Side.Dispose();
+    }
+
+    private void ScheduleFlush()
+    {
+        if (_flushDue || _disposed)
+            return;
+        _flushDue = true;
+        using var scheduled = PyObjects.Call(Side.CallSoon.Ref, Side.Flush.Ref);
+        if (scheduled.IsNull)
+            PythonError.WriteUnraisable(Side.App.Ref); // The loop is closed: what is left is cut by the stop.
+    }
+
+    // The end of a turn: rests, unless more has come meanwhile. The loop looks at its other events between two turns.
+    private void Settle()
+    {
+        bool more, closed;
+        lock (_gate)
+        {
+            more = _coming.Count > 0 || (_stopping && !_stopTold);
+            closed = _closed;
+            if (!more)
+                Interlocked.Exchange(ref _armed, 0);
+        }
+
+        if (more)
+            Turn();
+        else if (closed && !_closeSeen)
+            Wake(); // For Drain to tell it: the wake-up of Close may have met a loop that was not at rest.
     }
 
     private void Begin(Exchange exchange)

@@ -94,6 +94,7 @@ internal sealed partial class HttpCall
         using var body = PyBytes.Fill(length, taken, static (source, target) => source.CopyTo(target));
         Exchange.BodyReader.AdvanceTo(taken.End);
         _received += length;
+        Exchange.Body.Count(length);
         _bodyTaken = !more;
         if (length == 0 && more)
             return NextMessage(); // A read that was woken for nothing.

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
 using Waitress.Configuration;
@@ -19,11 +18,16 @@ internal sealed class Scopes : IDisposable
     // Names that clients invent cost a bytes object per request beyond this, not memory.
     private const int MostNames = 1024;
 
+    // The addresses of clients that keep their connections; when there are more, all are forgotten and made anew.
+    private const int MostPeers = 4096;
+
     private readonly LoopSide _side;
     private readonly Settings _settings;
     private readonly List<PyPin> _pins = [];
-    private readonly ConcurrentDictionary<string, PyPin> _names = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, PyPin> _texts = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, PyPin> _names = [];
+    private readonly Dictionary<string, PyPin> _texts = [];
+    private readonly Dictionary<PeerAddress, PyPin> _clients = new(ReferenceEqualityComparer.Instance); // Each connection has one object.
+    private readonly Dictionary<(string, string), PyPin> _servers = [];
     private readonly PyPin _template, _webSocket, _asgi, _extensions;
     private readonly PyPin _asgiKey, _extensionsKey, _version, _method, _scheme, _path, _rawPath, _query, _headers, _client, _server, _state;
 
@@ -43,6 +47,7 @@ internal sealed class Scopes : IDisposable
         Require(PyDicts.Set(scope, "type", PyTexts.FromText("http")) && PyDicts.Set(scope, "http_version", PyTexts.FromText("1.1"))
             && PyDicts.Set(scope, "method", PyTexts.FromText("GET")) && PyDicts.Set(scope, "scheme", PyTexts.FromText(settings.UrlScheme))
             && PyDicts.Set(scope, "root_path", PyTexts.FromText(settings.UrlPrefix)));
+        RequireKeys(scope, _asgiKey, _path, _rawPath, _query, _headers, _client, _server, _extensionsKey);
         _template = Keep(scope.Borrow().New());
         using var webSocket = PyDicts.New().OrThrow();
         Require(PyDicts.Set(webSocket, "type", PyTexts.FromText("websocket")) && PyDicts.Set(webSocket, "http_version", PyTexts.FromText("1.1"))
@@ -81,8 +86,15 @@ internal sealed class Scopes : IDisposable
     {
         foreach (var pin in _pins)
             pin.Dispose();
-        foreach (var pin in _names.Values.Concat(_texts.Values))
+        foreach (var pin in _names.Values.Concat(_texts.Values).Concat(_servers.Values).Concat(_clients.Values))
             pin.Dispose();
+    }
+
+    // With room for all keys from the start, the copy of a request never grows.
+    private static void RequireKeys(PyRef scope, params ReadOnlySpan<PyPin> keys)
+    {
+        foreach (var key in keys)
+            Require(PyDicts.Set(scope, key.Ref, Singletons.NewNone()));
     }
 
     private static PyNew Denial()
@@ -132,10 +144,42 @@ internal sealed class Scopes : IDisposable
     private bool SetPeers(PyRef scope, Exchange exchange)
     {
         var view = exchange.Client;
-        var host = view.RemoteAddr ?? (exchange.Peer.Address is null ? null : exchange.Peer.Host);
-        using var client = host is null ? Singletons.NewNone() : Pair(host, view.RemoteAddr is null ? exchange.Peer.Port : view.RemotePort);
-        using var server = Pair(view.ServerName ?? exchange.LocalHost, view.ServerPort ?? (exchange.IsLocalPath ? null : exchange.LocalPort));
+        using var client = view.RemoteAddr is { } host ? Pair(host, view.RemotePort) : Client(exchange.Peer);
+        using var server = view.ServerName is null && view.ServerPort is null
+            ? Server(exchange)
+            : Pair(view.ServerName ?? exchange.LocalHost, view.ServerPort ?? (exchange.IsLocalPath ? null : exchange.LocalPort));
         return !client.IsNull && !server.IsNull && PyDicts.Set(scope, _client.Ref, client.Borrow()) && PyDicts.Set(scope, _server.Ref, server.Borrow());
+    }
+
+    private PyNew Client(PeerAddress peer)
+    {
+        if (peer.Address is null)
+            return Singletons.NewNone();
+        if (_clients.TryGetValue(peer, out var known))
+            return known.Ref.New();
+        if (_clients.Count >= MostPeers)
+        {
+            foreach (var pin in _clients.Values)
+                pin.Dispose();
+            _clients.Clear();
+        }
+
+        using var made = Pair(peer.Host, peer.Port);
+        if (!made.IsNull)
+            _clients[peer] = made.Borrow().Pin();
+        return made.Move();
+    }
+
+    // As many as there are addresses to listen on; where one stands for many (0.0.0.0), as the host has.
+    private PyNew Server(Exchange exchange)
+    {
+        var key = (exchange.LocalHost, exchange.LocalPort);
+        if (_servers.TryGetValue(key, out var known))
+            return known.Ref.New();
+        using var made = Pair(exchange.LocalHost, exchange.IsLocalPath ? null : exchange.LocalPort);
+        if (!made.IsNull && _servers.Count < MostNames)
+            _servers[key] = made.Borrow().Pin();
+        return made.Move();
     }
 
     private static PyNew Pair(string host, string? port) => PySequences.Pair(

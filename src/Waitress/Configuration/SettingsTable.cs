@@ -242,6 +242,7 @@ internal static partial class SettingsTable
         SettingGroup.Clients => "Who may connect, and at what pace",
         Limits => "Limits",
         Logging => "What is told",
+        AccessLog => "The access log",
         _ => "Accepted as in Waitress, without effect here",
     };
 

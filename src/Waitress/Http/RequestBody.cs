@@ -99,6 +99,9 @@ internal sealed class RequestBody(Settings settings, IdleSweep sweep) : IDisposa
             Volatile.Read(ref _reading)?.CancelPendingRead();
     }
 
+    /// <summary>The app itself has read so many of its bytes, as they arrived.</summary>
+    public void Count(int bytes) => Length += bytes;
+
     /// <summary>What was watched for has come: so many bytes.</summary>
     public void StopWatching(long bytes) => _pace.Note(bytes, EndWait());
 

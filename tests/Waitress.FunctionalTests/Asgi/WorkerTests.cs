@@ -38,6 +38,30 @@ public sealed class AsgiWorkerTests
     }
 
     [Fact]
+    public async Task Stacks_Asked_ShowWhereTasksWait()
+    {
+        using var folder = new TemporaryFolder();
+        var socket = folder.File("control.sock");
+        await using var server = await PythonServer.StartAsync("asgi_suite:app", ["--worker-class=process", "--workers=1", "--control-socket=" + socket]);
+        using var client = await server.ConnectAsync();
+        await client.SendAsync("GET /sleep?name=held HTTP/1.1\r\nHost: test\r\n\r\n");
+        await server.Log.WaitForMark("entered held");
+        var told = await PythonProcess.RunAsync(["-m", "waitress.ctl", "--control-socket=" + socket, "stacks"]);
+        Assert.Contains("  Task ", told.OutputText + told.ErrorText, StringComparison.Ordinal);
+        Assert.Contains("in sleeping_in_the_app", told.OutputText, StringComparison.Ordinal);
+        Assert.Contains("Thread waitress-loop", told.OutputText, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Threads_ForMoreLoops_AreWarnedOf()
+    {
+        await using var server = await PythonServer.StartAsync("asgi_suite:app", ["--workers=3"]);
+        await server.AssertServesAsync();
+        Assert.Contains(server.Log.Lines, line => line.Contains("has one event loop here", StringComparison.Ordinal));
+        Assert.Equal(0, await server.StopAsync());
+    }
+
+    [Fact]
     public async Task Worker_WhoseAppDoesNotStart_FailsTheStart()
     {
         var ended = await PythonProcess.RunAsync(["-m", "waitress", "--listen=127.0.0.1:0", "--workers=2", "--worker-class=process", "asgi_lifespan:app"],

@@ -31,7 +31,7 @@ internal sealed class EngineServer : IAsyncDisposable
     private readonly Action<Exchange>? serve;
     private readonly ConcurrentQueue<Exception> failures = [];
 
-    private EngineServer(Settings settings, Action<Exchange>? serve)
+    private EngineServer(Settings settings, Action<Exchange>? serve, Action<Exchange>? observed)
     {
         this.serve = serve;
         Log = new Mailbox((int)wake.Writer.Handle);
@@ -50,7 +50,7 @@ internal sealed class EngineServer : IAsyncDisposable
         var wire = new WireOptions(settings.Ident, TimeProvider.System, kestrelLog, _ => { });
         listeners = new ListenerFactory(settings, new ConnectionGate(100, TimeProvider.System), kestrelLog);
         kestrel = new KestrelServer(Options.Create(KestrelSetup.Options(settings, outcome.Sockets, wire)), listeners, kestrelLog);
-        Application = new Application(settings, queue, limits, watcher, InFlight, sweep, Log);
+        Application = new Application(settings, queue, limits, watcher, InFlight, sweep, Log, observed);
         Worker = new Thread(Work) { IsBackground = true };
     }
 
@@ -68,9 +68,10 @@ internal sealed class EngineServer : IAsyncDisposable
 
     public BlockingCollection<Exchange> Arrived { get; } = [];
 
-    public static async Task<EngineServer> StartAsync(Action<Exchange>? serve = null, Settings? settings = null)
+    public static async Task<EngineServer> StartAsync(
+        Action<Exchange>? serve = null, Settings? settings = null, Action<Exchange>? observed = null)
     {
-        var server = new EngineServer(settings ?? Loopback, serve);
+        var server = new EngineServer(settings ?? Loopback, serve, observed);
         server.Worker.Start();
         await server.kestrel.StartAsync(server.Application, CancellationToken.None);
         return server;
