@@ -46,7 +46,7 @@ public sealed class AsgiWorkerTests
         using var client = await server.ConnectAsync();
         await client.SendAsync("GET /sleep?name=held HTTP/1.1\r\nHost: test\r\n\r\n");
         await server.Log.WaitForMark("entered held");
-        var told = await PythonProcess.RunAsync(["-m", "waitress.ctl", "--control-socket=" + socket, "stacks"]);
+        var told = await PythonProcess.RunAsync(["-m", "waitress.ctl", "--socket", socket, "stacks"]);
         Assert.Contains("  Task ", told.OutputText + told.ErrorText, StringComparison.Ordinal);
         Assert.Contains("in sleeping_in_the_app", told.OutputText, StringComparison.Ordinal);
         Assert.Contains("Thread waitress-loop", told.OutputText, StringComparison.Ordinal);
