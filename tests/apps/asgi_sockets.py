@@ -156,6 +156,13 @@ async def slow(s):
         number, size = number + 1, size + len(message["bytes"])
 
 
+async def gather(s):
+    """Several tasks send at once, more than the client takes."""
+    await s.accept()
+    await asyncio.gather(*(s.send({"type": "websocket.send", "bytes": bytes([number]) * 1_000_000}) for number in range(8)))
+    await s.close(1000)
+
+
 async def broadcast(s):
     await s.accept()
     everybody.add(s)

@@ -12,7 +12,7 @@ internal abstract class AsgiCall(EventLoop loop, Exchange exchange)
     // Whoever waits looks again for itself when it is woken.
     private readonly List<PyPin> _waiting = [];
     private PyPin? _task;
-    private bool _touched;
+    private bool _touched, _taskEnded;
     private long _begun;
 
     protected EventLoop Loop => loop;
@@ -55,7 +55,8 @@ internal abstract class AsgiCall(EventLoop loop, Exchange exchange)
         using var task = coroutine.IsNull ? default : PyObjects.Call(side.CreateTask.Ref, coroutine);
         if (!task.IsNull)
         {
-            _task = task.Borrow().Pin(); // The loop itself keeps tasks weakly.
+            if (!_taskEnded) // As with an eager task factory, whose tasks begin at once.
+                _task = task.Borrow().Pin(); // The loop itself keeps tasks weakly.
             return;
         }
 
@@ -66,6 +67,7 @@ internal abstract class AsgiCall(EventLoop loop, Exchange exchange)
     /// <summary>The app has returned, or raised.</summary>
     public void TaskEnded(PyRef error)
     {
+        _taskEnded = true;
         loop.Forget(this);
         Release();
         AppEnded(error.IsNone ? default : error);

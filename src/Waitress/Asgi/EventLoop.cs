@@ -164,7 +164,7 @@ internal sealed class EventLoop : IDisposable
             if (request is not null)
                 Begin(request);
             else
-                call!.Happened(what);
+                Happened(call!, what);
         }
 
         var any = _going.Count > 0;
@@ -173,7 +173,7 @@ internal sealed class EventLoop : IDisposable
         {
             _stopTold = true;
             foreach (var call in _calls)
-                call.Happened(LoopEvent.Stopping);
+                Happened(call, LoopEvent.Stopping);
         }
 
         if (_requestTimeout > TimeSpan.Zero)
@@ -196,7 +196,7 @@ internal sealed class EventLoop : IDisposable
             using (PythonThread.Detach())
             {
                 foreach (var call in _leaving)
-                    call.Flush();
+                    Flush(call);
             }
 
             _leaving.Clear();
@@ -265,9 +265,45 @@ internal sealed class EventLoop : IDisposable
     {
         AsgiCall call = exchange.AsksForWebSocket ? new WebSocketCall(this, exchange) : new HttpCall(this, exchange);
         _calls.Add(call);
-        call.Begin(_scopes);
+        try
+        {
+            call.Begin(_scopes);
+        }
+        catch (Exception e)
+        {
+            Log.Post(LogEvent.EngineFault, e);
+            PythonError.Clear();
+            call.TaskEnded(new PyRef(Singletons.None)); // Without an answer, so the client gets a 500.
+        }
+
         if (_stopTold)
-            call.Happened(LoopEvent.Stopping);
+            Happened(call, LoopEvent.Stopping);
+    }
+
+    // A fault of ours in one call must not keep the others from their events.
+    private void Happened(AsgiCall call, LoopEvent what)
+    {
+        try
+        {
+            call.Happened(what);
+        }
+        catch (Exception e)
+        {
+            Log.Post(LogEvent.EngineFault, e);
+            PythonError.Clear();
+        }
+    }
+
+    private void Flush(AsgiCall call)
+    {
+        try
+        {
+            call.Flush();
+        }
+        catch (Exception e)
+        {
+            Log.Post(LogEvent.EngineFault, e);
+        }
     }
 
     private void EndLateCalls()

@@ -187,6 +187,19 @@ public sealed class WebSocketTests(SocketServer server) : IClassFixture<SocketSe
     }
 
     [Fact]
+    public async Task Tasks_SendingAtOnce_SendWholeMessages()
+    {
+        using var socket = await OpenAsync("/gather");
+        for (var number = 0; number < 8; number++)
+        {
+            var (_, data) = await ReceiveAsync(socket);
+            Assert.Equal((1_000_000, -1), (data.Length, data.AsSpan().IndexOfAnyExcept((byte)number)));
+        }
+
+        Assert.Equal(WebSocketMessageType.Close, (await ReceiveAsync(socket)).Type);
+    }
+
+    [Fact]
     public async Task Client_LeavingBeforeTheAppDecides_IsToldToTheApp()
     {
         var name = Pattern.Name();
