@@ -10,10 +10,14 @@ internal sealed partial class Server
 {
     private readonly EventLoops _loops = new();
     private LoopWatch? _loopWatch;
+    private volatile long[] _loopCollector = [];
 
     private bool HasLoops => IsAsgi || _settings.AsgiWebsockets is not null;
 
     private bool IsAsgi => _settings.Interface == Settings.Asgi;
+
+    /// <summary>What Python's garbage collector has done where no pool is: as Pool.Collector.</summary>
+    public void TellCollector(long[] figures) => _loopCollector = figures;
 
     /// <summary>An event loop that runs on the calling thread, attached.</summary>
     /// <param name="interpreter">Where it runs.</param>

@@ -33,13 +33,14 @@ internal sealed partial class Server
         var stuck = loops.Count > 0 && loops.All(loop => loop.WaitingSince != 0) ? loops.Max(loop => loop.WaitingSince) : 0;
         return sum with
         {
-            Threads = loops.Count, Busy = loops.Sum(loop => loop.Unanswered), TimedOut = loops.Sum(loop => loop.TimedOut),
+            Threads = loops.Count, Busy = loops.Sum(loop => loop.Unanswered), TimedOut = _loops.Sums.TimedOut,
             EveryBusySince = (long)(stuck * (1e9 / TimeProvider.System.TimestampFrequency)), Refused = _limits.Refused,
         };
     }
 
     private void WriteFigures(Scoreboard board, int slot)
     {
+        _figures.Refresh();
         var queue = _queue.ReadAll();
         board[slot, Field.Completed] = _inFlight.Completed;
         board[slot, Field.InFlight] = _inFlight.Count;

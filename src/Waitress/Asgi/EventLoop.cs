@@ -40,7 +40,7 @@ internal enum LoopEvent
 /// One asyncio event loop, as the engine sees it: an inbox that the loop empties (<see cref="Drain"/>), and an outbox, since answers that are
 /// made in one turn of the loop leave together, detached (<see cref="Flush"/>). Made, drained and disposed on the loop's thread.
 /// </summary>
-internal sealed class EventLoop : IDisposable
+internal sealed partial class EventLoop : IDisposable
 {
     private readonly Lock _gate = new();
     private readonly Socket _wake;
@@ -53,7 +53,7 @@ internal sealed class EventLoop : IDisposable
     private long _armed; // Since when the loop is to turn for us, as a timestamp; 0: it is at rest, and has to be woken for what comes.
     private readonly TimeSpan _requestTimeout;
     private long _timedOut;
-    private int _unanswered, _stallTold;
+    private int _unanswered;
     private bool _closed, _stopping, _stopTold, _flushDue, _disposed, _closeSeen;
 
     /// <param name="interpreter">The interpreter in which the loop runs.</param>
@@ -92,9 +92,6 @@ internal sealed class EventLoop : IDisposable
 
     /// <summary>Has the loop turn, for the sake of who wants to see it, and look for requests that take too long; any thread.</summary>
     public void Poke() => Wake();
-
-    /// <summary>True once for each time that the loop stands still.</summary>
-    public bool TellStall() => Interlocked.Exchange(ref _stallTold, 1) == 0;
 
     /// <summary>Hands a request to the app; any thread. Null, or why not.</summary>
     public Refusal? Add(Exchange exchange)
@@ -196,7 +193,7 @@ internal sealed class EventLoop : IDisposable
             using (PythonThread.Detach())
             {
                 foreach (var call in _leaving)
-                    Flush(call);
+                    Send(call);
             }
 
             _leaving.Clear();
@@ -294,7 +291,7 @@ internal sealed class EventLoop : IDisposable
         }
     }
 
-    private void Flush(AsgiCall call)
+    private void Send(AsgiCall call)
     {
         try
         {

@@ -9,6 +9,7 @@ internal sealed class EventLoops
     private readonly Lock _gate = new();
     private volatile EventLoop[] _loops = []; // Replaced, never changed.
     private bool _closed;
+    private (long Received, long Sent, long Stalls, long TimedOut) _former; // Of loops that have ended.
 
     public IReadOnlyList<EventLoop> All => _loops;
 
@@ -25,7 +26,26 @@ internal sealed class EventLoops
     public void Remove(EventLoop loop)
     {
         lock (_gate)
+        {
             _loops = [.. _loops.Where(other => other != loop)];
+            _former = Plus(_former, loop);
+        }
+    }
+
+    /// <summary>What all have counted, those that have ended included.</summary>
+    public (long Received, long Sent, long Stalls, long TimedOut) Sums
+    {
+        get
+        {
+            lock (_gate)
+                return _loops.Aggregate(_former, Plus);
+        }
+    }
+
+    private static (long Received, long Sent, long Stalls, long TimedOut) Plus((long Received, long Sent, long Stalls, long TimedOut) sums, EventLoop loop)
+    {
+        var (received, sent) = loop.Messages;
+        return (sums.Received + received, sums.Sent + sent, sums.Stalls + loop.Stalls, sums.TimedOut + loop.TimedOut);
     }
 
     /// <summary>Hands the request to the loop that has the fewest. Null, or why there is none for it.</summary>

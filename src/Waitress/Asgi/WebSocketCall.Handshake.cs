@@ -70,6 +70,7 @@ internal sealed partial class WebSocketCall
         }
 
         _phase = Phase.Open;
+        Loop.CountSocket(1);
         _underWay++;
         _ = ReadAsync(_socket);
         if (_stopping)

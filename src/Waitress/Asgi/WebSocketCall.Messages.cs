@@ -46,6 +46,7 @@ internal sealed partial class WebSocketCall
         var copy = ArrayPool<byte>.Shared.Rent(data.Length);
         data.CopyTo(copy);
         Exchange.Response.Count(data.Length);
+        Loop.CountMessage(isSent: true);
         ValueTask pending;
         using (PythonThread.Detach())
         {
@@ -152,6 +153,7 @@ internal sealed partial class WebSocketCall
         }
 
         room?.SetResult();
+        Loop.CountMessage(isSent: false);
         using var made = PyDicts.Copy(Loop.Side.Received.Ref);
         var data = taken.Data.AsSpan(0, taken.Length);
         var keys = Loop.Side.Messages;

@@ -113,6 +113,8 @@ internal sealed partial class WebSocketCall(EventLoop loop, Exchange exchange) :
         Flushing();
         if (IsOver || !(_ending || _readerEnded) || _underWay > 0)
             return;
+        if (_socket is not null)
+            Loop.CountSocket(-1);
         _socket?.Dispose();
         Complete();
     }

@@ -27,7 +27,10 @@ internal sealed partial class ResponseWriter
     }
 
     /// <summary>The connection is another protocol's from here on: nothing of ours may be written.</summary>
-    public void Upgraded() => Started = Committed = true;
+    public void Upgraded() => Started = Committed = IsUpgraded = true;
+
+    /// <summary>Whether it is another protocol's.</summary>
+    public bool IsUpgraded { get; private set; }
 
     /// <summary>Bytes of that protocol, for those who count.</summary>
     public void Count(long bytes) => Written += bytes;
