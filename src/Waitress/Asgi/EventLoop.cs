@@ -4,7 +4,6 @@
 using System.Net.Sockets;
 using Waitress.Configuration;
 using Waitress.CPython;
-using Waitress.Guards;
 using Waitress.Http;
 using Waitress.Telemetry;
 using Waitress.Wsgi;
@@ -92,47 +91,6 @@ internal sealed partial class EventLoop : IDisposable
 
     /// <summary>Has the loop turn, for the sake of who wants to see it, and look for requests that take too long; any thread.</summary>
     public void Poke() => Wake();
-
-    /// <summary>Hands a request to the app; any thread. Null, or why not.</summary>
-    public Refusal? Add(Exchange exchange)
-    {
-        lock (_gate)
-        {
-            if (_closed)
-                return Refusal.Stopping;
-            if (_unanswered >= _most)
-                return Refusal.TooManyAtOnce;
-            _unanswered++;
-            _coming.Add(new Item(exchange, null, default));
-        }
-
-        Wake();
-        return null;
-    }
-
-    /// <summary>Tells the loop what happened to a call; any thread.</summary>
-    public void Post(AsgiCall call, LoopEvent what)
-    {
-        lock (_gate)
-            _coming.Add(new Item(null, call, what));
-        Wake();
-    }
-
-    /// <summary>The server stops: connections that would go on for ever are to be ended. Any thread.</summary>
-    public void BeginStop()
-    {
-        lock (_gate)
-            _stopping = true;
-        Wake();
-    }
-
-    /// <summary>No request comes any more; any thread.</summary>
-    public void Close()
-    {
-        lock (_gate)
-            _closed = true;
-        Wake();
-    }
 
     /// <summary>The wake-up: sees to everything that was posted. False: no more will come.</summary>
     public bool Drain()
@@ -318,21 +276,4 @@ internal sealed partial class EventLoop : IDisposable
                 Volatile.Write(ref _timedOut, _timedOut + 1);
         }
     }
-
-    private void Wake()
-    {
-        // One byte for all that is posted until the next drain.
-        if (Interlocked.CompareExchange(ref _armed, TimeProvider.System.GetTimestamp(), 0) != 0)
-            return;
-        try
-        {
-            _wake.Send([1]);
-        }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException)
-        {
-            // Full: it wakes anyway. Disposed: nobody is there any more.
-        }
-    }
-
-    private readonly record struct Item(Exchange? Request, AsgiCall? Call, LoopEvent What);
 }
