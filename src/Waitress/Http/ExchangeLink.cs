@@ -30,6 +30,11 @@ internal abstract class ExchangeLink
     /// <summary>A write has found that nobody is there.</summary>
     public abstract void ClientLost();
 
+    /// <summary>Calls back once when the client leaves the request that began at that timestamp, on any thread; at once if it has.</summary>
+    public abstract void WatchClient(Action left, long since);
+
+    public abstract void StopWatchingClient();
+
     /// <summary>Calls back when no request comes on it any more; of a stream, when its request has ended.</summary>
     public abstract void WhenClosed(Action action);
 

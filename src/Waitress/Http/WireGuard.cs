@@ -108,6 +108,10 @@ internal sealed class WireGuard : ExchangeLink, IDuplexPipe, IConnectionLifetime
     public static void Use(ListenOptions endPoint, WireOptions options) =>
         endPoint.Use(next => connection => RunAsync(connection, next, options));
 
+    public override void WatchClient(Action left, long since) => Client.Watch(left, since);
+
+    public override void StopWatchingClient() => Client.StopWatching();
+
     public override void WhenClosed(Action action) => _closed += action;
 
     public override void ExchangeStarted() => InExchange = true;
