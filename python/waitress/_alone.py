@@ -6,8 +6,11 @@ waits in the backlog of a server whose app does not exist.
 """
 from __future__ import annotations
 
+import logging
 import os
+import signal
 import stat
+from contextlib import contextmanager
 
 import waitress
 from waitress import _interpreters
@@ -18,11 +21,13 @@ from waitress.server import Server
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from waitress._native import Configured
     from waitress._program import Program
+
+logger = logging.getLogger("waitress")
 
 # Windows: recv() is not interrupted by a signal when another program owns the wake-up descriptor.
 WINDOWS_SECONDS = 0.5
@@ -35,7 +40,30 @@ class Surroundings:
         self.handoff = handoff
         self._notify = notify
         self._server: Server | None = None
-        self._stop_asked = False
+        self._stop_asked = self._reopen_asked = False
+
+    @contextmanager
+    def reopen_signal(self) -> Iterator[None]:
+        """SIGUSR1 opens log files anew, unless the app has a handler of its own for it."""
+        number = getattr(signal, "SIGUSR1", None)
+        ours = number is not None and signal.getsignal(number) is signal.SIG_DFL
+        if ours:
+            signal.signal(number, self._told_to_reopen)
+        try:
+            yield
+        finally:
+            # Ignored and not the default: one that comes late must not kill a program that is ending.
+            if ours and signal.getsignal(number) == self._told_to_reopen:
+                signal.signal(number, signal.SIG_IGN)
+
+    def _told_to_reopen(self, number: int, frame: object) -> None:
+        self._reopen_asked = True
+        if self._server is not None:
+            try:
+                # An app with a wake-up descriptor of its own keeps the signal from ending our recv().
+                self._server._wake_engine.send(b"\0")
+            except OSError:
+                pass  # full: then it wakes anyway
 
     def started(self, server: Server) -> None:
         """Connections are accepted."""
@@ -64,6 +92,11 @@ class Surroundings:
             wake.recv(4096)
         except TimeoutError:
             pass
+        if self._reopen_asked:
+            self._reopen_asked = False
+            assert self._server is not None
+            files = self._server.reopen()
+            logger.info("Log files are opened anew (%d besides the access log's)", files)
         self._notify.beat()
 
 
@@ -92,7 +125,8 @@ def serve(
         surroundings = Surroundings(handoff, Notify())
         server = Server(app, configured, surroundings)
         server._engine.called(app_name)
-        waitress.run_server(server, last=True)
+        with surroundings.reopen_signal():
+            waitress.run_server(server, last=True)
     finally:
         _remove_sockets(opened)
         if pid_file is not None:

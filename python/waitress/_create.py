@@ -5,7 +5,7 @@ import os
 import socket
 import warnings
 
-from waitress import _interpreters, _sockets
+from waitress import _interpreters, _logging, _sockets
 from waitress.server import Server
 
 TYPE_CHECKING = False
@@ -56,4 +56,6 @@ def create_server(application: WSGIApplication | str, **kw: Any) -> Server:
     for text in configured["warnings"]:
         # Python shows a DeprecationWarning only to the program that causes it; anything else must be seen.
         warnings.warn(text, DeprecationWarning if "deprecated" in text else UserWarning, stacklevel=3)
+    if _logging.is_stated(configured["values"]):
+        _logging.set_up(configured["values"])
     return Server(_interpreters.load_app(configured, str(application), False) if by_name else application, configured)

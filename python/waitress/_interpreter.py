@@ -6,13 +6,12 @@ standard error and to its logging is its own affair; what the app failed at is t
 """
 from __future__ import annotations
 
-import logging
 import re
 import sys
 import threading
 import time
 
-from waitress import _app
+from waitress import _app, _logging
 from waitress._pool import Pool
 
 TYPE_CHECKING = False
@@ -44,10 +43,7 @@ def serve(worker: InterpreterInside) -> None:
         worker.failed(explain(worker.app, error))
         end_threads(worker)
         return
-    logger = logging.getLogger("waitress")
-    if logger.level == logging.NOTSET:
-        logger.setLevel(logging.INFO)
-    logging.basicConfig()
+    _logging.set_up(worker.logging, worker=worker.name)
     pool = Pool(worker, worker.recycle, worker.name)
     pool.start(worker.attach(app))
     worker.serving()

@@ -69,8 +69,8 @@ class AppName(NamedTuple):
 class Interpreters:
     """The interpreters of one server. The app is named, since no object can pass from one interpreter to another."""
 
-    def __init__(self, engine: Engine, app: AppName) -> None:
-        self._engine, self._app = engine, app
+    def __init__(self, engine: Engine, app: AppName, logging_settings: dict[str, Any]) -> None:
+        self._engine, self._app, self._logging = engine, app, logging_settings
         self._lock = threading.Lock()
         self._workers: list[tuple[InterpreterWorker, threading.Thread]] = []
         self._former: list[tuple[InterpreterWorker, threading.Thread]] = []
@@ -160,7 +160,7 @@ class Interpreters:
         with self._lock:
             name = f"waitress-interpreter-{self._made}"
             self._made += 1
-        worker = self._engine.interpreter(name, self._app.spec, self._app.call, list(sys.path), list(sys.argv))
+        worker = self._engine.interpreter(name, self._app.spec, self._app.call, list(sys.path), list(sys.argv), self._logging)
         thread = threading.Thread(target=worker.run, name=name, daemon=True)
         with sized_stacks():  # the app is imported on it
             thread.start()

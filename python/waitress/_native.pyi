@@ -19,6 +19,8 @@ class Engine:
     def stop(self, graceful: bool, /) -> None: ...
     # For one worker among others: the stop that leaves to them what nobody has accepted yet.
     def retire(self) -> None: ...
+    # Opens the access log's file anew; waits for two seconds at most.
+    def reopen(self) -> None: ...
     def events(self) -> list[tuple[str, int, str]]: ...
     def ended(self) -> bool: ...
     # Orders for the thread that runs the server: ("grow", threads), ("timeout", thread ident, number, seconds, "GET /path"), ("recycle", reason),
@@ -42,7 +44,7 @@ class Engine:
 
     # Workers of class interpreter; 0 of the other classes.
     interpreters: int
-    def interpreter(self, name: str, app: str, call: bool, path: list[str], argv: list[str], /) -> InterpreterWorker: ...
+    def interpreter(self, name: str, app: str, call: bool, path: list[str], argv: list[str], logging: dict[str, Any], /) -> InterpreterWorker: ...
 
 class InterpreterWorker:
     """A worker of class interpreter as the main interpreter sees it."""
@@ -64,6 +66,8 @@ class InterpreterInside:
     name: str
     app: str
     call: bool
+    # The settings of the server's own log.
+    logging: dict[str, Any]
     # Loads an extension module in the main interpreter.
     def admit(self, name: str, path: str, /) -> None: ...
     # How many threads are to call work().

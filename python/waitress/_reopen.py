@@ -1,4 +1,4 @@
-"""Log files that logrotate has moved: every file handler of Python's logging opens its file anew."""
+"""Log files that logrotate has moved: every file handler of Python's logging opens its file anew. The engine has its own (Server.reopen())."""
 from __future__ import annotations
 
 import logging

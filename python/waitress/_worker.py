@@ -120,9 +120,9 @@ class Control:
             else:
                 engine.stop(command != "quit")
         elif command == "reopen":
-            from waitress import _reopen
-
-            _reopen.reopen()
+            files = self._server.reopen() if self._server is not None else 0
+            if "id" in message:
+                self.send("reply", id=message["id"], result={"files": files})
         else:
             try:
                 result = self._answer(str(command), message)
@@ -189,11 +189,11 @@ def serve(control: Control, app_name: str, call: bool, configured: Configured) -
         text = f"The app '{app_name}' ended the program while it was imported: {error!r}" if left else str(error)
         control.send("broken", text=text)
         app = _broken.page(text)
-    runner.set_up_logging(configured)
     try:
+        runner.set_up_logging(configured, control.handoff.get("name"))
         server = Server(app, configured, control)
     except OSError as error:
-        control.failed(f"The engine can't be opened: {error}")
+        control.failed(f"The worker can't start: {error}")
         return FAILED
     try:
         waitress.run_server(server, quiet=True, last=True)

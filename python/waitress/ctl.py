@@ -33,6 +33,7 @@ COMMANDS = {
     "add": "one worker process more",
     "remove": "one worker process less",
     "reload": "read the settings file again and replace the workers one by one, each new one proven ready first",
+    "reopen": "open log files anew after they were moved; ends when every worker has",
     "stacks": "the Python stacks of every worker, now, without stopping it",
     "gc": "collect Python's garbage in every worker",
     "stop": "stop gracefully",

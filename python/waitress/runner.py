@@ -14,7 +14,7 @@ import shutil
 import sys
 
 import waitress
-from waitress import _alone, _app, _interpreters, _settings_file, _worker
+from waitress import _alone, _app, _interpreters, _logging, _settings_file, _worker
 from waitress._program import Program
 
 TYPE_CHECKING = False
@@ -52,7 +52,7 @@ def run(argv: list[str] | None = None, _serve: Callable[[Any, Configured], None]
     else:
         configured, faults = _configure(line)
     surroundings = Program(configured["values"])
-    faults += surroundings.faults
+    faults += surroundings.faults + _logging.faults(configured["values"])
     if line["check_config"]:
         print(configured["report"].rstrip("\n"))
     if faults:
@@ -141,14 +141,11 @@ def _supervise(
     return code if why is None else _fail(program, [why], code)
 
 
-def set_up_logging(configured: Configured) -> None:
+def set_up_logging(configured: Configured, worker: str | None = None) -> None:
     # After the app was imported: basicConfig() does nothing where the app has set up logging already.
-    logger = logging.getLogger("waitress")
-    if logger.level == logging.NOTSET:
-        logger.setLevel(logging.INFO)
-    logging.basicConfig()
+    _logging.set_up(configured["values"], worker=worker)
     for text in configured["warnings"]:
-        logger.warning("%s", text)
+        logging.getLogger("waitress").warning("%s", text)
 
 
 def _program(name: str) -> str:

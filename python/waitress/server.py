@@ -14,7 +14,7 @@ import sys
 import threading
 import traceback
 
-from waitress import _exit, _signals
+from waitress import _exit, _logging, _signals
 from waitress._interpreters import AppName, Interpreters
 from waitress._pool import Pool
 
@@ -73,7 +73,7 @@ class Server:
             for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
                 os.environ.pop(name, None)
         self._pool = Pool(self._engine, self._told_to_recycle)
-        self._interpreters = Interpreters(self._engine, application) if isinstance(application, AppName) else None
+        self._interpreters = Interpreters(self._engine, application, _logging.stated(configured["values"])) if isinstance(application, AppName) else None
         self._loaded = False
         self._descriptors = [(number, os.fstat(number).st_ino) for number in self._engine.descriptors] if os.name != "nt" else []
         self.effective_listen = [(str(host), str(port)) for host, port in self._engine.listen]
@@ -122,6 +122,17 @@ class Server:
         """Have run() say where it listens, unless ``quiet``, once a signal stops it gracefully: whoever waits for that line may send
         one at once. ``last``: the program ends when the server has ended."""
         self._announces, self._last = not quiet, last
+
+    def reopen(self) -> int:
+        """Open log files anew that logrotate has moved: the access log's, and those of Python's logging, whose number is returned.
+
+        Waits until it is done; for a file that takes no bytes two seconds at most.
+        """
+        from waitress import _reopen
+
+        files = _reopen.reopen()
+        self._engine.reopen()
+        return files
 
     def close(self) -> None:
         """Stop accepting, let the requests in flight finish, then have run() return. Returns at once."""

@@ -21,6 +21,7 @@ internal sealed partial class Server
             _guards.Note(GuardReason.SlowHead, refused.Remote);
         _figures.RecordRefused(refused.Refusal);
         _log.Post(LogEvent.Refused, refused.Remote, refused.Status, refused.Reason);
+        _accessLog?.Add(refused);
     }
 
     private void DisposeGuards()

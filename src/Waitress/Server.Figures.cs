@@ -8,6 +8,9 @@ internal sealed partial class Server
 {
     private PoolFigures _formerPools; // The sums of those that were removed; guarded by the lock.
 
+    /// <summary>Lines of the access log that could not be written.</summary>
+    public long AccessLogLost => _accessLog?.Lost ?? 0;
+
     private PoolFigures ReadPools()
     {
         PoolFigures sum;

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Waitress.AccessLogging;
 using Waitress.Configuration;
 using Waitress.CPython;
 using Waitress.Dispatch;
@@ -37,14 +38,15 @@ internal sealed partial class Server : IDisposable
     private readonly Watcher _watcher;
     private readonly KestrelServer _kestrel;
     private readonly CancellationTokenSource _atOnce = new();
+    private readonly AccessLog? _accessLog;
+    private readonly Action<Exchange>? _observed; // Each observer of ended requests adds itself.
     private readonly Lock _gate = new();
     private Task? _start;
     private bool _stopping;
-    private readonly Action<Exchange>? _observed; // Whoever wants to see ended requests adds itself while the server is made.
 
-    private Server(Settings settings, IReadOnlyList<ListenSocket> sockets, Handoff? handoff, Interpreter interpreter, PyRef app, Mailbox log)
+    private Server(Settings settings, IReadOnlyList<ListenSocket> sockets, Handoff? handoff, Interpreter interpreter, PyRef app, Mailbox log, AccessLog? accessLog)
     {
-        (_settings, _sockets, _log) = (settings, sockets, log);
+        (_settings, _sockets, _log, _accessLog) = (settings, sockets, log, accessLog);
         (_figures, _alone) = OpenFigures(handoff, log);
         _observed += _figures.Record;
         if (settings.AdminListen is not null || handoff is { Board: >= 0 })
@@ -52,6 +54,8 @@ internal sealed partial class Server : IDisposable
         if (settings.AdminListen is not null)
             _collectors = OpenCollectors();
         _observed += _routes is null ? null : _routes.Record;
+        if (accessLog is not null)
+            _observed += accessLog.Add;
         _inFlight = new InFlight(handoff?.MaxRequests ?? 0, () => Orders!.Recycle("max_requests"));
 
         // A hand-off without a board is sockets alone: opened as root by a program that has no supervisor.
@@ -95,13 +99,15 @@ internal sealed partial class Server : IDisposable
     public bool Ended { get; private set; }
 
     /// <summary>
-    /// Opens the sockets, or takes those of the hand-off; what can't be opened is an IOException with one line, and nothing stays open.
+    /// Opens the access log, then the sockets, or takes those of the hand-off; what can't be opened is an IOException with one line, and nothing
+    /// stays open.
     /// </summary>
     public static Server Open(
         Settings settings, IReadOnlyDictionary<string, string> environment, Handoff? handoff, Interpreter interpreter, PyRef app, Mailbox log)
     {
         // A worker's environment is its supervisor's: what systemd told that one is not meant for this process.
         var activated = handoff is not null || settings.ListenStated ? [] : InheritedSockets.FromSystemd(environment, Environment.ProcessId);
+        var accessLog = AccessLog.Open(settings, handoff?.Name, log);
         var outcome = handoff switch
         {
             null => ListenSockets.Open(settings, activated),
@@ -110,15 +116,17 @@ internal sealed partial class Server : IDisposable
             { Board: < 0 } => ListenSockets.Open(settings with { Sockets = [.. handoff.Sockets] }),
             _ => ListenSockets.Share(settings, handoff.Sockets),
         };
-        var sockets = outcome.SocketsOrThrow();
+        IReadOnlyList<ListenSocket> sockets = [];
         try
         {
-            return new Server(settings, sockets, handoff, interpreter, app, log) { Activated = activated.Count > 0 };
+            sockets = outcome.SocketsOrThrow();
+            return new Server(settings, sockets, handoff, interpreter, app, log, accessLog) { Activated = activated.Count > 0 };
         }
         catch
         {
             foreach (var socket in sockets)
                 socket.Dispose();
+            accessLog?.Dispose();
             throw;
         }
     }
@@ -133,6 +141,7 @@ internal sealed partial class Server : IDisposable
             _watcher.Start();
             _admin?.Start();
             _collectors?.Change(TimeSpan.Zero, CollectorTime);
+            _accessLog?.Start();
             _start = _kestrel.StartAsync(NewApplication(), CancellationToken.None);
         }
 
@@ -193,6 +202,9 @@ internal sealed partial class Server : IDisposable
     /// </summary>
     public void Retire() => Stop(graceful: true, retiring: true);
 
+    /// <summary>Opens log files anew, after logrotate has moved them. Called detached; waits for a file that takes no bytes, two seconds at most.</summary>
+    public void Reopen() => _accessLog?.Reopen();
+
     private void Stop(bool graceful, bool retiring)
     {
         lock (_gate)
@@ -230,6 +242,7 @@ internal sealed partial class Server : IDisposable
         _watcher.Dispose();
         _atOnce.Dispose();
         _pool?.Dispose();
+        _accessLog?.Dispose();
     }
 
     private Pool NewPool(Interpreter interpreter, PyRef app, PoolShare? share)
@@ -254,6 +267,7 @@ internal sealed partial class Server : IDisposable
         }
 
         // The queue last: once it is closed the workers go home, and whoever waits for them disposes what is left.
+        _accessLog?.Stop();
         _watcher.Stop();
         _queue.Close();
         _slot?.End();

@@ -57,6 +57,9 @@ class FakeEngine:
         self.calls.append("retire")
         self.stop(True)
 
+    def reopen(self):
+        self.calls.append("reopen")
+
     def tell(self, name, level, message):
         self._mailbox.append((name, level, message))
         self.wake()

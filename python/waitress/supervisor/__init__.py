@@ -106,9 +106,8 @@ def take_upgrade() -> Inherited:
 
 
 def _set_up_logging(configured: Configured, output: Any) -> None:
-    logger = logging.getLogger("waitress")
-    if logger.level == logging.NOTSET:
-        logger.setLevel(logging.INFO)
-    logging.basicConfig(stream=output)
+    from waitress import _logging
+
+    _logging.set_up(configured["values"], output)
     for text in configured["warnings"]:
-        logger.warning("%s", text)
+        logging.getLogger("waitress").warning("%s", text)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Commands:
     """One method per command; each calls ``reply`` exactly once."""
 
-    NAMES = ("status", "workers", "add", "remove", "reload", "stacks", "gc", "figures", "stack", "stop")
+    NAMES = ("status", "workers", "add", "remove", "reload", "reopen", "stacks", "gc", "figures", "stack", "stop")
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
@@ -94,6 +94,10 @@ class Commands:
         """Replies when every worker is new, or when the new ones did not start."""
         self._supervisor.reload(reply, bool(arguments.get("at_once", False)))
 
+    def _reopen(self, arguments: Mapping[str, Any], reply: Reply) -> None:
+        """Replies when every worker has its new files: what logrotate moved away is not written to any more."""
+        self._supervisor.reopen(lambda results: reply({"workers": results}))
+
     def _stacks(self, arguments: Mapping[str, Any], reply: Reply) -> None:
         def finish(results: list[dict[str, Any]]) -> None:
             from waitress import _worker
@@ -105,10 +109,10 @@ class Commands:
             reply({"workers": results})
 
         workers = self._supervisor.workers
-        self._ask(workers, "stacks", finish)
+        self.ask(workers, "stacks", finish)
 
     def _gc(self, arguments: Mapping[str, Any], reply: Reply) -> None:
-        self._ask(self._supervisor.workers, "gc", lambda results: reply({"workers": results}))
+        self.ask(self._supervisor.workers, "gc", lambda results: reply({"workers": results}))
 
     def _figures(self, arguments: Mapping[str, Any], reply: Reply) -> None:
         """What /status.json says (docs/status.md)."""
@@ -123,11 +127,13 @@ class Commands:
         supervisor.loop.call_later(0, supervisor.quit if arguments.get("quick") else supervisor.stop)
 
     @staticmethod
-    def _ask(workers: list[WorkerProcess], command: str, finish: Callable[[list[dict[str, Any]]], object]) -> None:
+    def ask(workers: list[WorkerProcess], command: str, finish: Callable[[list[dict[str, Any]]], object]) -> None:
+        """``finish`` gets every worker's answer, {"error": text} where none came."""
         results: list[dict[str, Any]] = [{"name": worker.name, "pid": worker.pid, "result": None} for worker in workers]
         missing = len(workers)
         if not missing:
             finish(results)
+            return
 
         def take(result: dict[str, Any], answer: Any) -> None:
             nonlocal missing

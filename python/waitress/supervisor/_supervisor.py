@@ -245,11 +245,11 @@ class Supervisor:
         """Read the settings again and replace every worker; ``reply`` when it is done or was given up. ``at_once``: all together."""
         self.replacing.reload(self._reread, reply, at_once)
 
-    def reopen(self) -> None:
+    def reopen(self, reply: Callable[[list[dict[str, Any]]], object] = lambda results: None) -> None:
         from waitress import _reopen
 
-        for worker in self.workers:
-            worker.tell("reopen")
+        # One that still imports its app opens its files later, and would answer no sooner.
+        self.commands.ask([worker for worker in self.workers if worker.serving], "reopen", reply)
         logger.info("Log files are opened anew (%d here)", _reopen.reopen())
 
     def start_upgrade(self) -> None:

@@ -240,6 +240,7 @@ internal static partial class SettingsTable
         SettingGroup.Clients => "Who may connect, and at what pace",
         Limits => "Limits",
         Logging => "What is told",
+        AccessLog => "The access log",
         SettingGroup.Admin => "Metrics, health and status",
         _ => "Accepted as in Waitress, without effect here",
     };

@@ -12,6 +12,9 @@ namespace Waitress.Processes;
 /// <param name="MaxRequests">After how many requests the worker asks to be replaced; 0: never.</param>
 internal sealed record Handoff(int Slot, IReadOnlyList<long> Sockets, int Board, int Waker, IReadOnlyList<int> Wakers, long MaxRequests)
 {
+    /// <summary>The worker's name in the supervisor's log; null where there is no supervisor.</summary>
+    public string? Name { get; init; }
+
     /// <summary>The file of the metrics' board; -1 for none.</summary>
     public int Metrics { get; init; } = -1;
 
@@ -24,6 +27,7 @@ internal sealed record Handoff(int Slot, IReadOnlyList<long> Sockets, int Board,
         return new Handoff((int)Number("slot", 0), [.. descriptors.Cast<long>()], (int)Number("board", -1), (int)Number("waker", -1),
             [.. wakers.Select(item => (int)(item as long? ?? -1))], Number("max_requests", 0))
         {
+            Name = values.GetValueOrDefault("name") as string,
             Metrics = (int)Number("metrics", -1),
         };
 

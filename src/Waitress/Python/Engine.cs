@@ -29,6 +29,7 @@ internal static class Engine
         Add(engine, "work"u8, new Function("work", 0, _ => Attached(server.Work)).ToPython(type));
         Add(engine, "stop"u8, new Function("stop", 1, values => Stop(server, PyObjects.IsTrue(values[0]))).ToPython(type));
         Add(engine, "retire"u8, new Function("retire", 0, _ => Detached(server.Retire)).ToPython(type));
+        Add(engine, "reopen"u8, new Function("reopen", 0, _ => Detached(server.Reopen)).ToPython(type));
         Add(engine, "events"u8, new Function("events", 0, _ => Events(log)).ToPython(type));
         Add(engine, "requests"u8, new Function("requests", 0, _ => Requests(server.Orders)).ToPython(type));
         Add(engine, "interrupt"u8, new Function("interrupt", 2,
@@ -41,17 +42,18 @@ internal static class Engine
         Add(engine, "ended"u8, new Function("ended", 0, _ => PyNumbers.From(server.Ended)).ToPython(type));
         Add(engine, "close"u8, new Function("close", 0, _ => Attached(() => Close(server, log))).ToPython(type));
         Add(engine, "interpreters"u8, PyNumbers.From(settings.Interpreters));
-        Add(engine, "interpreter"u8, new Function("interpreter", 5, values => NewInterpreter(values, server, log, interpreter)).ToPython(type));
+        Add(engine, "interpreter"u8, new Function("interpreter", 6, values => NewInterpreter(values, server, log, interpreter)).ToPython(type));
         return engine.Move();
     }
 
-    /// <summary>interpreter(name, app, call, path, argv): a worker of class interpreter, not yet begun.</summary>
+    /// <summary>interpreter(name, app, call, path, argv, logging): a worker of class interpreter, not yet begun.</summary>
     private static PyNew NewInterpreter(PyArguments values, Server server, Mailbox log, Interpreter interpreter)
     {
         if (!SubInterpreter.IsSupported)
             return PythonError.Raise(PythonError.Fault.Runtime, "This Python can't make an interpreter with its own GIL");
         var task = new InterpreterTask(
-            PyTexts.ToText(values[0]), PyTexts.ToText(values[1]), PyObjects.IsTrue(values[2]), PyValues.ToList(values[3]), PyValues.ToList(values[4]));
+            PyTexts.ToText(values[0]), PyTexts.ToText(values[1]), PyObjects.IsTrue(values[2]), PyValues.ToList(values[3]), PyValues.ToList(values[4]),
+            PyValues.ToDictionary(values[5]));
         return new InterpreterWorker(server, task, log).ToPython(interpreter);
     }
 

@@ -6,4 +6,5 @@ namespace Waitress.Python;
 /// <param name="Call">Whether that names a factory.</param>
 /// <param name="Path">sys.path of the main interpreter, which the program has changed since the start.</param>
 /// <param name="Arguments">sys.argv.</param>
-internal sealed record InterpreterTask(string Name, string App, bool Call, IReadOnlyList<object?> Path, IReadOnlyList<object?> Arguments);
+/// <param name="Logging">The settings of the server's own log.</param>
+internal sealed record InterpreterTask(string Name, string App, bool Call, IReadOnlyList<object?> Path, IReadOnlyList<object?> Arguments, IReadOnlyDictionary<string, object?> Logging);

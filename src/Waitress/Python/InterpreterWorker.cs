@@ -145,6 +145,7 @@ internal sealed class InterpreterWorker(Server server, InterpreterTask task, Mai
         Bound.Add(made, "name"u8, PyTexts.FromText(task.Name));
         Bound.Add(made, "app"u8, PyTexts.FromText(task.App));
         Bound.Add(made, "call"u8, PyNumbers.From(task.Call));
+        Bound.Add(made, "logging"u8, PyValues.FromDictionary(task.Logging));
         Bound.Add(made, "admit"u8, new Function("admit", 2, Admit).ToPython(type));
         Bound.Add(made, "attach"u8, new Function("attach", 1, values => Attach(interpreter, values[0])).ToPython(type));
         Bound.Add(made, "work"u8, new Function("work", 0, _ => Work()).ToPython(type));

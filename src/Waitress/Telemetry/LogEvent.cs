@@ -9,7 +9,7 @@ namespace Waitress.Telemetry;
 /// </summary>
 internal sealed record LogEvent(int Id, string Logger, int Level, string Text)
 {
-    private const int Info = 20, Warning = 30, Error = 40;
+    private const int Debug = 10, Info = 20, Warning = 30, Error = 40;
 
     public static readonly LogEvent QueueDepth = new(1, "waitress.queue", Warning, "Task queue depth is {0}");
     public static readonly LogEvent Refused = new(2, "waitress", Warning, "Refused a request from {0} with {1}: {2}");
@@ -32,6 +32,14 @@ internal sealed record LogEvent(int Id, string Logger, int Level, string Text)
     public static readonly LogEvent ThreadsStuck = new(18, "waitress", Error, "{0} thread(s) over request_timeout are stuck, in C code that waits; {1} others serve in their place");
     public static readonly LogEvent TooManyStuck = new(19, "waitress", Error, "{0} threads are stuck: no more are started in their place");
 
+    public static readonly LogEvent AccessLogFailed = new(101, "waitress", Error, "The access log {0} can't be written: {1}. Up to {2} bytes of lines are kept until it can, further ones are lost");
+    public static readonly LogEvent AccessLogBack = new(102, "waitress", Warning, "The access log {0} is written again; {1} line(s) were lost");
+    public static readonly LogEvent AccessLogLost = new(103, "waitress", Warning, "{0} line(s) for the access log have been lost so far: {1} does not take them");
+    public static readonly LogEvent AccessLogReopened = new(104, "waitress", Debug, "The access log was opened anew: {0}");
+    public static readonly LogEvent AccessLogNotReopened = new(105, "waitress", Error, "{0}; its lines go to the file that was moved until it can");
+    public static readonly LogEvent AccessLogCopied = new(106, "waitress", Info, "The access log {0} was copied and truncated; {1} line(s) that the copy lacks were written again");
+    public static readonly LogEvent AccessLogCut = new(107, "waitress", Warning, "The access log {0} was truncated, and {1}: lines that were written meanwhile may be missing");
+    public static readonly LogEvent AccessLogLeft = new(108, "waitress", Warning, "{0} bytes of lines for the access log were not written: the stop does not wait longer for {1}");
     public static readonly LogEvent AdminServing = new(121, "waitress", Info, "Metrics, health and status on {0}");
     public static readonly LogEvent OtherLayout = new(122, "waitress", Warning, "The supervisor is of another version, so what this worker counts is not in the metrics; restart the service (SIGUSR2) to have it there");
 
@@ -47,6 +55,7 @@ internal sealed record LogEvent(int Id, string Logger, int Level, string Text)
     [
         QueueDepth, Refused, LimitReached, LimitLeft, TooManyBytes, TooFewBytes, BodyForbidden, Disconnected, StorageFailed,
         ProxyHeaders, StillRunning, Lost, AcceptFailed, EngineFault, QueueTimeout, BacklogFull, ThreadBack, ThreadsStuck, TooManyStuck,
+        AccessLogFailed, AccessLogBack, AccessLogLost, AccessLogReopened, AccessLogNotReopened, AccessLogCopied, AccessLogCut, AccessLogLeft,
         AdminServing, OtherLayout,
         ConnectionsDenied, ConnectionsOverLimit, RequestsDenied, RequestsOverRate, ListRead, ListBroken,
     ];

@@ -113,7 +113,7 @@ public class CommandLineTests
     public void Parse_AmbiguousAbbreviation_ListsTheCandidates()
     {
         Assert.Equal("option \"--ip\" could be --ipv4, --ipv6", Bad("--ip", "a:b"));
-        Assert.Equal("option \"--no-log\" could be --no-log-socket-errors, --no-log-untrusted-proxy-headers", Bad("--no-log", "a:b"));
+        Assert.Equal("option \"--no-log\" could be --no-log-journal, --no-log-socket-errors, --no-log-untrusted-proxy-headers", Bad("--no-log", "a:b"));
     }
 
     [Fact]

@@ -13,13 +13,38 @@ internal static class LogDocs
         This page is made from the table of log events in the code (`LogEvent`); a test fails when the two differ.
 
         Every entry goes through Python's `logging`, on two loggers: `waitress`, and below it `waitress.queue` for the queue
-        of requests alone. The app's own set-up of `logging` rules; there is no log file and no access log.
+        of requests alone; a supervisor has `waitress.supervisor`. The app's own set-up of `logging` rules, unless an option below says where
+        entries go. The access log is another matter: [access-log.md](access-log.md).
 
         - `waitress-serve` sets the logger `waitress` to INFO where the app has given it no level, and calls
           `logging.basicConfig()`, which does nothing where the app has set up handlers.
         - `serve()` calls `logging.basicConfig()` and leaves levels alone. Without a set-up by the program the root logger is at
           WARNING, so the start lines do not show. `_quiet=True` leaves `logging` untouched.
         - `create_server()` touches nothing.
+
+        ## Where entries go
+
+        | Option | What it does |
+        | --- | --- |
+        | `--log-level=LEVEL` | The level of the logger `waitress`: debug, info, warning, error or critical. |
+        | `--log-file=PATH` | Entries go to that file; `-` for standard error. A file that logrotate moves or removes is noticed at the next entry; SIGUSR1 and `waitress-ctl reopen` make it anew at once. |
+        | `--log-syslog=ADDRESS` | Entries go to the syslog at that unix socket (`/dev/log`) or at `udp://HOST:PORT` (514 when no port is said), with facility daemon. |
+        | `--log-journal` | Entries go to systemd's journal by its own protocol: level as PRIORITY, LOGGER, THREAD_NAME, CODE_FILE, CODE_LINE, CODE_FUNC, WAITRESS_WORKER, and a traceback as one entry. |
+        | `--log-format=json` | Each entry is an object in a line, on standard error, in the file and in syslog. |
+
+        File, syslog and journal may be had together. Where any of them is stated, the entries of `waitress` and below go there and nowhere else: handlers
+        of the app do not get them any more (`propagate` is off), and its own loggers are left alone. The options hold for the supervisor, its
+        workers and interpreters, each of which opens the destination itself; and for `serve()` and `create_server()`, which without such keywords
+        (or `WAITRESS_LOG_*`) leave logging as it is. A destination that can't be had ends the program at its start.
+
+        With `--log-format=json` and no destination the root logger gets the same form when the app has set up no handlers, so that all of standard
+        error can be parsed. The keys: `time` (universal, RFC 3339), `level`, `logger`, `message`, `pid`, `worker` (the worker's name, or null), and
+        `exception` or `stack` where there is one.
+
+        Syslog and journal get datagrams, and nobody waits for them: what they do not take at once is lost, and counted in the next entry that they take.
+        An entry that is too long for a datagram is cut to 16,384 characters.
+
+        ## Examples
 
         To see the start lines of a `serve()`:
 
@@ -81,6 +106,14 @@ internal static class LogDocs
         [LogEvent.BacklogFull] = (["N", "LIMIT"], "More requests came than may wait (`backlog_limit`). At most once a second, with the number since."),
         [LogEvent.ThreadBack] = (["METHOD PATH", "SECONDS"], "A thread that was stuck has left the app and ended; another one has had its place since."),
         [LogEvent.ThreadsStuck] = (["N", "M"], "A second after the exception that many threads are still in the app: in C code that waits, or in code that holds on to the exception. Told whenever there are more of them."),
+        [LogEvent.AccessLogFailed] = (["PATH", "REASON", "BYTES"], "The access log's file takes nothing: full disk, quota, a pipe whose reader has ended. It is tried again each second."),
+        [LogEvent.AccessLogBack] = (["PATH", "N"], "It takes lines again."),
+        [LogEvent.AccessLogLost] = (["N", "PATH"], "Lines came while as many waited as may. At most each ten seconds, with the number since the start."),
+        [LogEvent.AccessLogReopened] = (["PATH"], "The file was moved or removed, or SIGUSR1 came."),
+        [LogEvent.AccessLogNotReopened] = (["The access log PATH can't be opened: REASON"], "Told once; it is tried again with every look, ten times a second while requests come."),
+        [LogEvent.AccessLogCopied] = (["PATH", "N"], "logrotate's copytruncate; each process tells it for its own lines."),
+        [LogEvent.AccessLogCut] = (["PATH", "REASON"], "Somebody cut the file, or the copy was compressed or moved to another place at once ([access-log.md](access-log.md))."),
+        [LogEvent.AccessLogLeft] = (["N", "PATH"], "At the stop the file took no bytes for two seconds."),
         [LogEvent.AdminServing] = (["http://HOST:PORT"], "`--admin-listen` is served from here on."),
         [LogEvent.OtherLayout] = ([], "The package was upgraded and the service reloaded, so that supervisor and worker have different metrics."),
         [LogEvent.TooManyStuck] = (["N"], "From now on a stuck thread costs a place of the pool. Replace the process."),
