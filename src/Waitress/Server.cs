@@ -39,7 +39,6 @@ internal sealed partial class Server : IDisposable
     private readonly KestrelServer _kestrel;
     private readonly CancellationTokenSource _atOnce = new();
     private readonly AccessLog? _accessLog;
-    private readonly Action<Exchange>? _observed; // Each observer of ended requests adds itself.
     private readonly Lock _gate = new();
     private Task? _start;
     private bool _stopping;
@@ -47,6 +46,8 @@ internal sealed partial class Server : IDisposable
     private Server(Settings settings, IReadOnlyList<ListenSocket> sockets, Handoff? handoff, Interpreter interpreter, PyRef app, Mailbox log, AccessLog? accessLog)
     {
         (_settings, _sockets, _log, _accessLog) = (settings, sockets, log, accessLog);
+        if (accessLog is not null)
+            _observed += accessLog.Add;
         (_figures, _alone) = OpenFigures(handoff, log);
         _observed += _figures.Record;
         if (settings.AdminListen is not null || handoff is { Board: >= 0 })
@@ -54,8 +55,6 @@ internal sealed partial class Server : IDisposable
         if (settings.AdminListen is not null)
             _collectors = OpenCollectors();
         _observed += _routes is null ? null : _routes.Record;
-        if (accessLog is not null)
-            _observed += accessLog.Add;
         _inFlight = new InFlight(handoff?.MaxRequests ?? 0, () => Orders!.Recycle("max_requests"));
 
         // A hand-off without a board is sockets alone: opened as root by a program that has no supervisor.
@@ -139,9 +138,9 @@ internal sealed partial class Server : IDisposable
             if (_stopping)
                 return; // A signal came first; there is nothing to stop.
             _watcher.Start();
+            _accessLog?.Start();
             _admin?.Start();
             _collectors?.Change(TimeSpan.Zero, CollectorTime);
-            _accessLog?.Start();
             _start = _kestrel.StartAsync(NewApplication(), CancellationToken.None);
         }
 

@@ -99,6 +99,10 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
         if (ReferenceEquals(context.Response.Refused, Refusal.RequestTimeout))
             counts?.Note(GuardReason.SlowBody, null);
 
+        // A reset may reach the read of a body before it reaches whoever watches the connection.
+        if (exception is ConnectionResetException or OperationCanceledException)
+            context.ClientLost();
+
         // While the exchange still has all of its request; what is done here delays the connection's next request.
         observed?.Invoke(context);
         context.End();

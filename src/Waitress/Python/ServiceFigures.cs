@@ -27,7 +27,9 @@ internal static class ServiceFigures
         (service[Fact.Pid], service[Fact.Started]) = (Environment.ProcessId, Now());
         var told = new Service(board)
         {
-            Python = PythonVersion.Number, App = PyTexts.ToText(arguments[4]), Listen = [.. PyValues.ToList(arguments[5]).OfType<string>()],
+            Python = PythonVersion.Number,
+            App = PyTexts.ToText(arguments[4]),
+            Listen = [.. PyValues.ToList(arguments[5]).OfType<string>()],
         };
         var questions = new Questions(TimeProvider.System);
         var activity = new AskedActivity(questions, log.Wake);

@@ -32,7 +32,7 @@ internal sealed class EngineServer : IAsyncDisposable
     private readonly Action<Exchange>? serve;
     private readonly ConcurrentQueue<Exception> failures = [];
 
-    private EngineServer(Settings settings, Action<Exchange>? serve, Action<Exchange>? observed, WorkerFigures? figures, LiveRequests? live)
+    private EngineServer(Settings settings, Action<Exchange>? serve, WorkerFigures? figures, LiveRequests? live, Action<Exchange>? observed)
     {
         this.serve = serve;
         Log = new Mailbox((int)wake.Writer.Handle);
@@ -51,8 +51,7 @@ internal sealed class EngineServer : IAsyncDisposable
         var wire = new WireOptions(settings.Ident, TimeProvider.System, kestrelLog, refused => figures?.RecordRefused(refused.Refusal));
         listeners = new ListenerFactory(settings, new ConnectionGate(100, TimeProvider.System, figures: figures), kestrelLog);
         kestrel = new KestrelServer(Options.Create(KestrelSetup.Options(settings, outcome.Sockets, wire)), listeners, kestrelLog);
-        if (figures is not null)
-            observed += figures.Record;
+        observed += figures is null ? null : figures.Record;
         Application = new Application(settings, queue, limits, watcher, InFlight, sweep, Log, observed,
             service: figures is null ? null : new Service(figures.Board), live: live);
         Worker = new Thread(Work) { IsBackground = true };
@@ -73,9 +72,9 @@ internal sealed class EngineServer : IAsyncDisposable
     public BlockingCollection<Exchange> Arrived { get; } = [];
 
     public static async Task<EngineServer> StartAsync(
-        Action<Exchange>? serve = null, Settings? settings = null, Action<Exchange>? observed = null, WorkerFigures? figures = null, LiveRequests? live = null)
+        Action<Exchange>? serve = null, Settings? settings = null, WorkerFigures? figures = null, LiveRequests? live = null, Action<Exchange>? observed = null)
     {
-        var server = new EngineServer(settings ?? Loopback, serve, observed, figures, live);
+        var server = new EngineServer(settings ?? Loopback, serve, figures, live, observed);
         server.Worker.Start();
         await server.kestrel.StartAsync(server.Application, CancellationToken.None);
         return server;
