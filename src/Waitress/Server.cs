@@ -42,6 +42,7 @@ internal sealed partial class Server : IDisposable
     private readonly Lock _gate = new();
     private Task? _start;
     private bool _stopping;
+    private readonly Action<Exchange>? _observed; // Whoever wants to see ended requests adds itself while the server is made.
 
     private Server(Settings settings, IReadOnlyList<ListenSocket> sockets, Handoff? handoff, Interpreter interpreter, PyRef app, Mailbox log, AccessLog? accessLog)
     {
