@@ -132,7 +132,14 @@ public sealed class StatusPageTests(StatusPageTests.Chromium chromium) : IClassF
             status["routes"]![list] = new JsonArray(new JsonObject { ["method"] = Hostile, ["path"] = Hostile, ["requests"] = 1, ["errors"] = 1, ["mean"] = null, ["max"] = 1 });
         status["in_flight"]!["requests"] = new JsonArray(new JsonObject
         {
-            ["worker"] = 0, ["id"] = 1, ["age"] = 9.0, ["state"] = Hostile, ["method"] = Hostile, ["path"] = Hostile, ["client"] = Hostile, ["thread"] = Hostile,
+            ["worker"] = 0,
+            ["id"] = 1,
+            ["age"] = 9.0,
+            ["state"] = Hostile,
+            ["method"] = Hostile,
+            ["path"] = Hostile,
+            ["client"] = Hostile,
+            ["thread"] = Hostile,
         });
 
         // And what is not known, wherever that may be.
