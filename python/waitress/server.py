@@ -164,7 +164,8 @@ class Server:
             with _signals.stop_signals(self._stop_by_signal, self._wake_engine, self._last):
                 try:
                     if self._announces:
-                        self.print_listen(SERVING)
+                        for url in self._engine.urls:
+                            logger.info("Serving on %s", url)
                         self.log_build()
                     if self._interpreters is None:
                         self._pool.start(self._engine.threads)

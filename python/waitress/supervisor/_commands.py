@@ -24,7 +24,7 @@ MEMORY_SECONDS = 120.0
 class Commands:
     """One method per command; each calls ``reply`` exactly once."""
 
-    NAMES = ("status", "workers", "add", "remove", "reload", "reopen", "stacks", "gc", "memory", "stop")
+    NAMES = ("status", "workers", "add", "remove", "reload", "reopen", "stacks", "gc", "memory", "figures", "stack", "stop")
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
@@ -35,7 +35,7 @@ class Commands:
             return
         try:
             getattr(self, "_" + name)(arguments, reply)
-        except (TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             reply({"error": f"{name}: {error}"})
 
     def headline(self) -> str:
@@ -62,10 +62,10 @@ class Commands:
             "listen": [[str(host), str(port)] for host, port in supervisor.binding.listen],
             "worker_class": supervisor.values["worker_class"],
             "wanted": len(supervisor.places),
-            "workers": [self._figures(worker) for worker in supervisor.workers],
+            "workers": [self._worker(worker) for worker in supervisor.workers],
         }
 
-    def _figures(self, worker: WorkerProcess) -> dict[str, Any]:
+    def _worker(self, worker: WorkerProcess) -> dict[str, Any]:
         slot = self._supervisor.board.read(worker.slot)
         return {
             "name": worker.name, "pid": worker.pid, "state": worker.state, "generation": worker.generation, "age": worker.age,
@@ -117,6 +117,13 @@ class Commands:
 
     def _gc(self, arguments: Mapping[str, Any], reply: Reply) -> None:
         self.ask(self._supervisor.workers, "gc", lambda results: reply({"workers": results}))
+
+    def _figures(self, arguments: Mapping[str, Any], reply: Reply) -> None:
+        """What /status.json says (docs/status.md)."""
+        self._supervisor.figures.status(reply)
+
+    def _stack(self, arguments: Mapping[str, Any], reply: Reply) -> None:
+        self._supervisor.figures.stack(int(arguments["worker"]), int(arguments["request"]), reply)
 
     def _memory(self, arguments: Mapping[str, Any], reply: Reply) -> None:
         """One worker after the other: a report costs a second of processor time per million objects."""

@@ -2,6 +2,7 @@ using Waitress.Configuration;
 using Waitress.CPython;
 using Waitress.Processes;
 using Waitress.Telemetry;
+using Waitress.Tls;
 using Waitress.Workers;
 using Waitress.Wsgi;
 
@@ -14,11 +15,11 @@ internal static class Engine
     /// open(app, wake_fd, environ, handoff): opens the sockets, or takes those that a supervisor handed to this worker process (else
     /// handoff is None); OSError with one line when that fails.
     /// </summary>
-    public static PyNew Open(PyArguments arguments, Settings settings, Interpreter interpreter)
+    public static PyNew Open(PyArguments arguments, Settings settings, LoadedCertificates? certificates, Interpreter interpreter)
     {
         var log = new Mailbox((int)PyNumbers.ToInt64(arguments[1]));
         var handoff = arguments[3].IsNone ? null : Handoff.From(PyValues.ToDictionary(arguments[3]));
-        var server = Server.Open(settings, PyValues.ToTexts(arguments[2]), handoff, interpreter, arguments[0], log);
+        var server = Server.Open(settings, certificates, PyValues.ToTexts(arguments[2]), handoff, interpreter, arguments[0], log);
         using var types = PyObjects.Import("types"u8).OrThrow();
         using var make = PyObjects.GetAttribute(types, "SimpleNamespace"u8).OrThrow();
         using var engine = PyObjects.Call(make).OrThrow();

@@ -20,6 +20,7 @@ public class SettingsTableTests
         "supervise", "min_workers", "max_workers", "worker_timeout", "max_requests", "max_requests_jitter", "max_lifetime", "max_memory",
         "reload", "reload_extra", "control_socket", "pid", "user", "group", "umask", "chdir", "pythonpath", "daemon",
         "memory_report",
+        "certfile", "keyfile", "keyfile_password", "keyfile_password_file", "ca_certs", "client_cert", "tls_min_version", "http", "http2_max_streams",
         "access_logfile", "access_logformat", "log_level", "log_format", "log_file", "log_syslog", "log_journal",
         "deny", "allow", "limit_per_address", "rate_limit", "header_timeout", "body_timeout", "min_body_rate", "min_response_rate",
         "admin_listen", "metrics_path",
