@@ -66,11 +66,10 @@ public sealed partial class ManifestTests
             await AssertGoodAsync([], settings);
         }
 
-        // Its logs are in a folder that the unit makes.
+        // The folder is LogsDirectory= of the unit.
         using var folder = new TemporaryFolder();
-        var config = Path.Combine(folder.Path, "waitress.toml");
-        await File.WriteAllTextAsync(config, DeployFile.Read("systemd/waitress.toml").Replace("/var/log/waitress", folder.Path, StringComparison.Ordinal));
-        await AssertGoodAsync(["--config=" + config], new Dictionary<string, string>());
+        var file = folder.Write("waitress.toml", DeployFile.Read("systemd/waitress.toml", ("/var/log/waitress/", folder.Path + "/")));
+        await AssertGoodAsync(["--config=" + file], new Dictionary<string, string>());
     }
 
     [Fact]

@@ -51,6 +51,8 @@ internal static class MetricDocs
               - targets: ["127.0.0.1:9090"]
         ```
 
+        [deploy/grafana-dashboard.json](../deploy/grafana-dashboard.json) shows them in Grafana 10 and newer: Dashboards, New, Import. A test asks a running server for every metric in it.
+
         Some questions, in PromQL:
 
         | Question | Answer |
