@@ -12,15 +12,17 @@ import select
 import signal
 import socket
 import sys
+import threading
 import time
 
-from waitress import _channel, _imported
+from waitress import _channel, _imported, _insight
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
+    from waitress._memory import Reports
     from waitress._native import Configured
     from waitress.server import Server
 
@@ -48,10 +50,16 @@ class Control:
         self._open = True
         self._stop_deadline: float | None = None
         self._stop_told = False
+        # Held for a message: the main thread and one that makes a memory report may both have something to say.
+        self._sending = threading.RLock()
+        self._reports: Reports | None = None
+        self._reporter: threading.Thread | None = None
 
     def send(self, event: str, **more: Any) -> None:
+        message = _channel.encode({"event": event, **more})
         try:
-            self._channel.sendall(_channel.encode({"event": event, **more}))
+            with self._sending:
+                self._channel.sendall(message)
         except OSError:
             pass  # The supervisor is gone; wait() finds the end of the channel.
 
@@ -123,14 +131,43 @@ class Control:
             files = self._server.reopen() if self._server is not None else 0
             if "id" in message:
                 self.send("reply", id=message["id"], result={"files": files})
+        elif command == "memory":
+            self._report(message)
         else:
-            answer = ANSWERS.get(str(command), _unknown)
-            interpreters = self._server._interpreters if self._server is not None else None
             try:
-                result = interpreters.stacks() if interpreters is not None and answer is _stacks else answer()
+                result = self._answer(str(command), message)
             except Exception as error:  # a question must never end the worker
                 result = {"error": f"{type(error).__name__}: {error}"}
             self.send("reply", id=message.get("id"), result=result)
+
+    def _report(self, message: dict[str, Any]) -> None:
+        """On a thread of its own, since it takes seconds and the main thread has to answer and to raise timeouts meanwhile."""
+        assert self._server is not None
+        if self._reporter is not None and self._reporter.is_alive():
+            self.send("reply", id=message.get("id"), result={"error": "a report is being made already"})
+            return
+        reports = self._reports = self._reports or self._server._reports("control")
+
+        def run() -> None:
+            try:
+                result = reports.make(int(message["limit"])) if "limit" in message else reports.make()
+            except Exception as error:
+                result = {"error": f"{type(error).__name__}: {error}"}
+            self.send("reply", id=message.get("id"), result=result)
+
+        self._reporter = threading.Thread(target=run, name="waitress-memory", daemon=True)
+        self._reporter.start()
+
+    def _answer(self, command: str, message: dict[str, Any]) -> Any:
+        interpreters = self._server._interpreters if self._server is not None else None
+        if command == "activity":
+            return self._engine().activity()
+        if command == "stack":
+            number = int(message["request"])
+            return _insight.stack(self._engine(), number) if interpreters is None else _insight.of_interpreters(self._engine(), number, interpreters)
+        if command == "stacks" and interpreters is not None:
+            return interpreters.stacks()
+        return ANSWERS.get(command, _unknown)()
 
     def _engine(self) -> Any:
         assert self._server is not None
@@ -143,8 +180,9 @@ def take() -> Control | None:
     if text is None:
         return None
     handoff = json.loads(text)
-    for fd in (*handoff["sockets"], handoff["board"], *handoff["wakers"], handoff["waker"], handoff["control"]):
-        os.set_inheritable(fd, False)
+    for fd in (*handoff["sockets"], handoff["board"], *handoff["wakers"], handoff["waker"], handoff["control"], handoff.get("metrics", -1)):
+        if fd >= 0:
+            os.set_inheritable(fd, False)
     if handoff.get("program"):
         sys.argv[0] = handoff["program"]
     if handoff.get("path") is not None:
@@ -209,7 +247,6 @@ def _leave_to_supervisor(number: int, frame: FrameType | None) -> None:
 
 
 def _stacks() -> list[dict[str, Any]]:
-    import threading
     import traceback
 
     names = {thread.ident: thread.name for thread in threading.enumerate()}

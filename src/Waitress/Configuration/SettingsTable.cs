@@ -87,6 +87,7 @@ internal static partial class SettingsTable
         .. ClientRows,
         .. LoggingRows,
         .. AdminRows,
+        .. MemoryRows,
 
         new("url_scheme", App, Text, "http")
         {
@@ -242,6 +243,7 @@ internal static partial class SettingsTable
         Limits => "Limits",
         Logging => "What is told",
         AccessLog => "The access log",
+        SettingGroup.Admin => "Metrics, health and status",
         _ => "Accepted as in Waitress, without effect here",
     };
 

@@ -30,6 +30,9 @@ internal abstract class ExchangeLink
     /// <summary>A write has found that nobody is there.</summary>
     public abstract void ClientLost();
 
+    /// <summary>Calls back when no request comes on it any more; of a stream, when its request has ended.</summary>
+    public abstract void WhenClosed(Action action);
+
     /// <summary>An application has got a request: first thing in <c>CreateContext</c>.</summary>
     public abstract void ExchangeStarted();
 

@@ -133,7 +133,7 @@ internal sealed class Http2Wire : IDuplexPipe, IConnectionLifetimeNotificationFe
     private void Tell(int? status, string reason)
     {
         if (status is { } refused)
-            _options.Wire.Refused?.Invoke(new RefusedRequest(_connection.RemoteEndPoint, refused, reason));
+            _options.Wire.Refused?.Invoke(new RefusedRequest(_connection.RemoteEndPoint, refused, reason, WireWriter.RefusalFor(refused)));
         else
             Fail(reason);
     }

@@ -86,7 +86,7 @@ internal sealed class ProtocolChoice(Settings settings, WireOptions wire)
     // A client of HTTP/1 where only HTTP/2 is spoken; it understands the answer.
     private async Task RefuseAsync(ConnectionContext connection)
     {
-        wire.Refused?.Invoke(new RefusedRequest(connection.RemoteEndPoint, Refusal.UnknownVersion.Status, "HTTP/1 on a listener that speaks HTTP/2 alone"));
+        wire.Refused?.Invoke(new RefusedRequest(connection.RemoteEndPoint, Refusal.UnknownVersion.Status, "HTTP/1 on a listener that speaks HTTP/2 alone", Refusal.UnknownVersion));
         await connection.Transport.Output.WriteAsync(RefusalText.Answer(Refusal.UnknownVersion, wire.Ident, wire.Clock.GetUtcNow()));
         await Lingering.DrainAsync(connection.Transport.Input, connection.Features.Get<IConnectionSocketFeature>()?.Socket, expectMore: true, wire.Clock);
     }

@@ -10,6 +10,7 @@ namespace Waitress.Http;
 internal sealed class StreamLink(Http2Wire wire, IHttpRequestLifetimeFeature lifetime) : ExchangeLink
 {
     private volatile bool _lost;
+    private Action? _closed;
 
     public override bool IsMultiplexed => true;
 
@@ -29,7 +30,14 @@ internal sealed class StreamLink(Http2Wire wire, IHttpRequestLifetimeFeature lif
         wire.ExchangeStarted();
     }
 
-    public override void ExchangeEnded() => wire.ExchangeEnded();
+    public override void WhenClosed(Action action) => _closed += action;
+
+    public override void ExchangeEnded()
+    {
+        wire.ExchangeEnded();
+        _closed?.Invoke();
+        _closed = null;
+    }
 
     /// <summary>The work is at most a block (64 KiB), which has to be taken in that time: Kestrel does not show how much of it is left, so a rate can't be told.</summary>
     public override async ValueTask<bool> TakesAsync(Task work, TimeSpan patience, long least)

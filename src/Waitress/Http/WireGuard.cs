@@ -17,7 +17,8 @@ namespace Waitress.Http;
 /// <param name="Remote">The peer.</param>
 /// <param name="Status">The status that it got.</param>
 /// <param name="Reason">Kestrel's words; they quote the input with control characters escaped.</param>
-internal sealed record RefusedRequest(EndPoint? Remote, int Status, string Reason);
+/// <param name="Refusal">The row of the table.</param>
+internal sealed record RefusedRequest(EndPoint? Remote, int Status, string Reason, Refusal Refusal);
 
 /// <summary>What all wires of a server share.</summary>
 /// <param name="Ident">The <c>ident</c> setting.</param>
@@ -49,6 +50,7 @@ internal sealed class WireGuard : ExchangeLink, IDuplexPipe, IConnectionLifetime
     private readonly WireReader _reader;
     private readonly WireWriter _writer;
     private readonly CancellationTokenSource _stop = new();
+    private Action? _closed;
     private int _hasStarted;
     private int _isStopping;
 
@@ -106,6 +108,8 @@ internal sealed class WireGuard : ExchangeLink, IDuplexPipe, IConnectionLifetime
     public static void Use(ListenOptions endPoint, WireOptions options) =>
         endPoint.Use(next => connection => RunAsync(connection, next, options));
 
+    public override void WhenClosed(Action action) => _closed += action;
+
     public override void ExchangeStarted() => InExchange = true;
 
     public override void ExchangeEnded() => InExchange = false;
@@ -131,7 +135,7 @@ internal sealed class WireGuard : ExchangeLink, IDuplexPipe, IConnectionLifetime
     internal byte[] Refuse(Refusal refusal)
     {
         var reason = _options.Log.TakeReason(_connection.ConnectionId) ?? refusal.Detail;
-        _options.Refused?.Invoke(new RefusedRequest(_connection.RemoteEndPoint, refusal.Status, reason));
+        _options.Refused?.Invoke(new RefusedRequest(_connection.RemoteEndPoint, refusal.Status, reason, refusal));
         return RefusalText.Answer(refusal, _options.Ident, _options.Clock.GetUtcNow());
     }
 
@@ -155,6 +159,7 @@ internal sealed class WireGuard : ExchangeLink, IDuplexPipe, IConnectionLifetime
         {
             connection.Transport = transport;
             wire.Client.Dispose();
+            wire._closed?.Invoke();
             connection.Features.Set(notification);
             options.Log.TakeReason(connection.ConnectionId);
         }

@@ -50,6 +50,8 @@ internal sealed record LogEvent(int Id, string Logger, int Level, string Text)
     public static readonly LogEvent HandshakeFailed = new(148, "waitress", Info, "TLS handshake with {0} failed: {1}");
     public static readonly LogEvent PlainRequest = new(149, "waitress", Info, "{0} sent a plain HTTP request to a TLS port");
     public static readonly LogEvent Http2Failed = new(150, "waitress", Info, "HTTP/2 connection with {0} was ended: {1}");
+    public static readonly LogEvent AdminServing = new(121, "waitress", Info, "Metrics, health and status on {0}");
+    public static readonly LogEvent OtherLayout = new(122, "waitress", Warning, "The supervisor is of another version, so what this worker counts is not in the metrics; restart the service (SIGUSR2) to have it there");
     public static readonly LogEvent ConnectionsDenied = new(161, "waitress", Warning, "Closed {0} connection(s) at once: deny or allow keeps their addresses out; the last was from {1}");
     public static readonly LogEvent ConnectionsOverLimit = new(162, "waitress", Warning, "Closed {0} connection(s) at once: their addresses had as many open as limit_per_address allows; the last was from {1}");
     public static readonly LogEvent RequestsDenied = new(163, "waitress", Warning, "Refused {0} request(s) with 403: deny or allow keeps their clients out; the last was from {1}");
@@ -62,9 +64,9 @@ internal sealed record LogEvent(int Id, string Logger, int Level, string Text)
     [
         QueueDepth, Refused, LimitReached, LimitLeft, TooManyBytes, TooFewBytes, BodyForbidden, Disconnected, StorageFailed, ProxyHeaders,
         StillRunning, Lost, AcceptFailed, EngineFault, QueueTimeout, BacklogFull, ThreadBack, ThreadsStuck, TooManyStuck, AccessLogFailed,
-        AccessLogBack, AccessLogLost, AccessLogReopened, AccessLogNotReopened, AccessLogCopied, AccessLogCut, AccessLogLeft, Certificate,
-        CertificateEnds, CertificateEnded, CertificateBegins, CertificateRenewed, CertificateKept, AuthoritiesRenewed, HandshakeFailed, PlainRequest,
-        Http2Failed, ConnectionsDenied, ConnectionsOverLimit, RequestsDenied, RequestsOverRate, ListRead, ListBroken,
+        AccessLogBack, AccessLogLost, AccessLogReopened, AccessLogNotReopened, AccessLogCopied, AccessLogCut, AccessLogLeft, AdminServing,
+        OtherLayout, Certificate, CertificateEnds, CertificateEnded, CertificateBegins, CertificateRenewed, CertificateKept, AuthoritiesRenewed,
+        HandshakeFailed, PlainRequest, Http2Failed, ConnectionsDenied, ConnectionsOverLimit, RequestsDenied, RequestsOverRate, ListRead, ListBroken,
     ];
 
     private CompositeFormat Format { get; } = CompositeFormat.Parse(Text);

@@ -13,7 +13,7 @@ internal static class LogDocs
         This page is made from the table of log events in the code (`LogEvent`); a test fails when the two differ.
 
         Every entry goes through Python's `logging`, on two loggers: `waitress`, and below it `waitress.queue` for the queue
-        of requests alone; a supervisor has `waitress.supervisor`. The app's own set-up of `logging` rules, unless an option below says where
+        of requests alone; a supervisor has `waitress.supervisor`, and `--memory-report` writes to `waitress.memory`. The app's own set-up of `logging` rules, unless an option below says where
         entries go. The access log is another matter: [access-log.md](access-log.md).
 
         - `waitress-serve` sets the logger `waitress` to INFO where the app has given it no level, and calls
@@ -114,6 +114,8 @@ internal static class LogDocs
         [LogEvent.AccessLogCopied] = (["PATH", "N"], "logrotate's copytruncate; each process tells it for its own lines."),
         [LogEvent.AccessLogCut] = (["PATH", "REASON"], "Somebody cut the file, or the copy was compressed or moved to another place at once ([access-log.md](access-log.md))."),
         [LogEvent.AccessLogLeft] = (["N", "PATH"], "At the stop the file took no bytes for two seconds."),
+        [LogEvent.AdminServing] = (["http://HOST:PORT"], "`--admin-listen` is served from here on."),
+        [LogEvent.OtherLayout] = ([], "The package was upgraded and the service reloaded, so that supervisor and worker have different metrics."),
         [LogEvent.TooManyStuck] = (["N"], "From now on a stuck thread costs a place of the pool. Replace the process."),
         [LogEvent.Certificate] = (["NAMES", "SUBJECT", "TIME"], "At the start, once per certificate; of class process each worker says so."),
         [LogEvent.CertificateEnds] = (["NAMES", "N", "TIME"], "Less than two weeks are left: the renewal does not work. Once a day."),

@@ -19,7 +19,7 @@ from waitress.supervisor._supervisor import Supervisor
 VALUES = dict(
     worker_class="process", workers=2, threads=1, min_workers=None, max_workers=None, worker_timeout=30.0, max_requests=0,
     max_requests_jitter=0, max_lifetime=0.0, max_memory=0, graceful_timeout=30, reload=False, listen=["127.0.0.1:0"], host=None, port=None,
-    unix_socket=None,
+    unix_socket=None, admin_listen=None,
 )  # fmt: skip
 
 
