@@ -82,7 +82,8 @@ internal sealed partial class Server
         region[MetricTable.StuckThreads.Place] = pool.Stuck;
         region[MetricTable.BusyTime.Place] = pool.BusyTime;
         region[MetricTable.Timeouts.Place] = pool.TimedOut;
-        (region[MetricTable.LogLinesLost.Place], region[MetricTable.LogLinesLost.Place + 1]) = (_log.Lost, AccessLogLost);
+        region[MetricTable.LogLinesLost.Place] = _log.Lost;
+        region[MetricTable.LogLinesLost.Place + 1] = AccessLogLost;
         lock (_gate)
             CollectorFigures.Write(region, _formerCollectors, _pools.Select(each => each.Collector));
     }

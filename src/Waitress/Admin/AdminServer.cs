@@ -3,12 +3,12 @@
 // the process that serves. Promises: an answer while every worker is busy, hung or gone, since nothing here needs Python or a worker, except
 // where a worker is asked what it does, and then with a limit of time; nothing here counts against connection_limit or in the metrics.
 // AdminServer opens, starts and ends it, on the thread that runs the server; requests are answered on the I/O thread and .NET's pool.
+using System.Net;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
-using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
-using System.Net;
 using Waitress.Configuration;
 using Waitress.Http;
 using Waitress.Listening;

@@ -35,22 +35,28 @@ internal static class MetricTable
     };
 
     public static readonly MetricRow Duration = new("request_duration_seconds", "request.duration", MetricKind.Histogram, Seconds,
-        "Time from the parsed request head to the last byte handed to the transport.") { Bounds = Times };
+        "Time from the parsed request head to the last byte handed to the transport.")
+    { Bounds = Times };
 
     public static readonly MetricRow QueueWait = new("request_queue_wait_seconds", "request.queue_wait", MetricKind.Histogram, Seconds,
-        "Time that a request, its body complete, waited for a thread.") { Bounds = Times };
+        "Time that a request, its body complete, waited for a thread.")
+    { Bounds = Times };
 
     public static readonly MetricRow GilWait = new("request_gil_wait_seconds", "request.gil_wait", MetricKind.Histogram, Seconds,
-        "Time that the thread waited for the GIL in order to take a request; a part of the queue wait.") { Bounds = Times };
+        "Time that the thread waited for the GIL in order to take a request; a part of the queue wait.")
+    { Bounds = Times };
 
     public static readonly MetricRow AppTime = new("request_app_seconds", "request.app", MetricKind.Histogram, Seconds,
-        "Time in the application and its iterable.") { Bounds = Times };
+        "Time in the application and its iterable.")
+    { Bounds = Times };
 
     public static readonly MetricRow RequestSize = new("request_body_bytes", "request.body.size", MetricKind.Histogram, Bytes,
-        "Body of a request, without chunk framing.") { Bounds = Sizes };
+        "Body of a request, without chunk framing.")
+    { Bounds = Sizes };
 
     public static readonly MetricRow ResponseSize = new("response_body_bytes", "response.body.size", MetricKind.Histogram, Bytes,
-        "Body of an answer, without chunk framing.") { Bounds = Sizes };
+        "Body of an answer, without chunk framing.")
+    { Bounds = Sizes };
 
     public static readonly MetricRow Refused = new("requests_refused", "requests.refused", MetricKind.Counter, "",
         "Requests that the server answered itself instead of the application, by reason.")
@@ -68,7 +74,8 @@ internal static class MetricTable
         "Requests that wait for a thread.");
 
     public static readonly MetricRow OldestWait = new("queue_oldest_seconds", "queue.oldest", MetricKind.Gauge, Seconds,
-        "How long the oldest of them has waited.") { Scope = MetricScope.Largest };
+        "How long the oldest of them has waited.")
+    { Scope = MetricScope.Largest };
 
     // Connections.
     public static readonly MetricRow Accepted = new("connections_accepted", "connections.accepted", MetricKind.Counter, "",
@@ -95,10 +102,12 @@ internal static class MetricTable
         "Time that threads have spent inside the application, requests under way included; divided by threads: how busy they are.");
 
     public static readonly MetricRow Restarts = new("worker_restarts", "worker.restarts", MetricKind.Counter, "",
-        "Workers that were replaced, by reason.") { Labels = [new("reason", WorkerReasons.Names)] };
+        "Workers that were replaced, by reason.")
+    { Labels = [new("reason", WorkerReasons.Names)] };
 
     public static readonly MetricRow Workers = new("workers", "workers", MetricKind.Gauge, "",
-        "Worker processes by state.") { Scope = MetricScope.Made, Labels = [new("state", WorkerStates.Names)] };
+        "Worker processes by state.")
+    { Scope = MetricScope.Made, Labels = [new("state", WorkerStates.Names)] };
 
     public static readonly MetricRow LogLinesLost = new("log_lines_lost", "log.lines_lost", MetricKind.Counter, "",
         "Log entries that were not written: they came faster than they could be, or their file took none.")
@@ -108,43 +117,56 @@ internal static class MetricTable
 
     // One series per process.
     public static readonly MetricRow WorkerInfo = new("worker", "worker", MetricKind.Info, "",
-        "The process in each slot.") { Scope = MetricScope.MadeOfProcess };
+        "The process in each slot.")
+    { Scope = MetricScope.MadeOfProcess };
 
     public static readonly MetricRow WorkerStart = new("worker_start_time_seconds", "worker.start_time", MetricKind.Gauge, Seconds,
-        "When the process was started, since 1970.") { Scope = MetricScope.MadeOfProcess };
+        "When the process was started, since 1970.")
+    { Scope = MetricScope.MadeOfProcess };
 
     public static readonly MetricRow WorkerRequests = new("worker_requests", "worker.requests", MetricKind.Counter, "",
-        "Requests that the worker process has ended.") { Scope = MetricScope.MadeOfProcess };
+        "Requests that the worker process has ended.")
+    { Scope = MetricScope.MadeOfProcess };
 
     public static readonly MetricRow ResidentMemory = new("worker_resident_memory_bytes", "worker.memory.resident", MetricKind.Gauge, Bytes,
-        "Resident memory of the process.") { Scope = MetricScope.MadeOfProcess };
+        "Resident memory of the process.")
+    { Scope = MetricScope.MadeOfProcess };
 
     public static readonly MetricRow PrivateMemory = new("worker_private_memory_bytes", "worker.memory.private", MetricKind.Gauge, Bytes,
-        "Resident memory without what it shares with others, files such as libraries above all (Linux).") { Scope = MetricScope.MadeOfProcess };
+        "Resident memory without what it shares with others, files such as libraries above all (Linux).")
+    { Scope = MetricScope.MadeOfProcess };
 
     public static readonly MetricRow CpuTime = new("worker_cpu_seconds", "worker.cpu", MetricKind.Counter, Seconds,
-        "Processor time of the process, user and system.") { Scope = MetricScope.MadeOfProcess };
+        "Processor time of the process, user and system.")
+    { Scope = MetricScope.MadeOfProcess };
 
     public static readonly MetricRow SystemThreads = new("worker_system_threads", "worker.system_threads", MetricKind.Gauge, "",
-        "All threads of the process (Linux).") { Scope = MetricScope.MadeOfProcess };
+        "All threads of the process (Linux).")
+    { Scope = MetricScope.MadeOfProcess };
 
     public static readonly MetricRow OpenFiles = new("worker_open_files", "worker.open_files", MetricKind.Gauge, "",
-        "Open descriptors of the process (Linux).") { Scope = MetricScope.MadeOfProcess };
+        "Open descriptors of the process (Linux).")
+    { Scope = MetricScope.MadeOfProcess };
 
     public static readonly MetricRow DotnetHeap = new("worker_dotnet_heap_bytes", "worker.dotnet.heap", MetricKind.Gauge, Bytes,
-        "Managed memory of the engine.") { Scope = MetricScope.Worker };
+        "Managed memory of the engine.")
+    { Scope = MetricScope.Worker };
 
     public static readonly MetricRow DotnetCollections = new("worker_dotnet_collections", "worker.dotnet.collections", MetricKind.Counter, "",
-        "Garbage collections of the engine, by generation.") { Scope = MetricScope.Worker, Labels = [Generation] };
+        "Garbage collections of the engine, by generation.")
+    { Scope = MetricScope.Worker, Labels = [Generation] };
 
     public static readonly MetricRow PythonCollections = new("worker_python_collections", "worker.python.collections", MetricKind.Counter, "",
-        "Garbage collections of Python, by generation.") { Scope = MetricScope.Worker, Labels = [Generation] };
+        "Garbage collections of Python, by generation.")
+    { Scope = MetricScope.Worker, Labels = [Generation] };
 
     public static readonly MetricRow PythonCollected = new("worker_python_collected_objects", "worker.python.collected_objects", MetricKind.Counter, "",
-        "Objects that Python's garbage collector has freed, by generation.") { Scope = MetricScope.Worker, Labels = [Generation] };
+        "Objects that Python's garbage collector has freed, by generation.")
+    { Scope = MetricScope.Worker, Labels = [Generation] };
 
     public static readonly MetricRow PythonUncollectable = new("worker_python_uncollectable_objects", "worker.python.uncollectable_objects", MetricKind.Counter, "",
-        "Objects that Python's garbage collector could not free, by generation.") { Scope = MetricScope.Worker, Labels = [Generation] };
+        "Objects that Python's garbage collector could not free, by generation.")
+    { Scope = MetricScope.Worker, Labels = [Generation] };
 
     public static readonly MetricRow PythonPending = new("worker_python_pending_objects", "worker.python.pending_objects", MetricKind.Gauge, "",
         "gc.get_count(): objects made since the last collection of generation 0, and collections of the generation below since the last one of 1 and 2.")
@@ -152,13 +174,16 @@ internal static class MetricTable
 
     // The service.
     public static readonly MetricRow Ready = new("ready", "ready", MetricKind.Gauge, "",
-        "1 while /readyz answers 200.") { Scope = MetricScope.Made };
+        "1 while /readyz answers 200.")
+    { Scope = MetricScope.Made };
 
     public static readonly MetricRow ServiceStart = new("start_time_seconds", "start_time", MetricKind.Gauge, Seconds,
-        "When the service was started, since 1970.") { Scope = MetricScope.Made };
+        "When the service was started, since 1970.")
+    { Scope = MetricScope.Made };
 
     public static readonly MetricRow Build = new("build", "build", MetricKind.Info, "",
-        "Versions of this server, of Python and of .NET.") { Scope = MetricScope.Made };
+        "Versions of this server, of Python and of .NET.")
+    { Scope = MetricScope.Made };
 
     /// <summary>Every row, in the order of the exposition and the documentation.</summary>
     public static IReadOnlyList<MetricRow> All { get; } =

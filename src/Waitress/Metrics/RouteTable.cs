@@ -18,8 +18,8 @@ internal struct RouteFigures
 
 /// <summary>
 /// The routes of the last five minutes: method and path, in which what looks like an identifier is {n}. Bounded whatever clients ask for: slices of
-/// half a minute, each with so many routes; further ones are left out, and that is told. Only where a status page is served. A request costs a lock and a
-/// look-up; when quick ones come by the ten thousand, one in sixteen is looked at and stands for all.
+/// half a minute, each with so many routes; further ones are left out, and that is told. A request costs a lock and a look-up, so it counts only once
+/// somebody wants to know; and when quick ones come by the ten thousand, one in sixteen is looked at and stands for all.
 /// </summary>
 /// <param name="time">Measures.</param>
 /// <param name="exact">So many quick requests of a slice are each looked at.</param>
@@ -41,10 +41,22 @@ internal sealed class RouteTable(TimeProvider time, int exact = 10_000)
     private readonly long _begin = time.GetTimestamp();
     private long _slice;
     private int _quick; // Of the slice. Counted without the lock: one that two threads count at once does not matter among ten thousand.
+    private volatile bool _wanted = true;
+
+    /// <summary>
+    /// Whether requests are counted: from the start where a status page is served, else since <c>waitress-ctl top</c> has asked for the first time.
+    /// </summary>
+    public bool Wanted
+    {
+        get => _wanted;
+        set => _wanted = value;
+    }
 
     /// <summary>An ended request; on the thread that ended it.</summary>
     public void Record(Exchange exchange)
     {
+        if (!_wanted)
+            return;
         var took = time.GetElapsedTime(exchange.Times.Began).Ticks * TimeSpan.NanosecondsPerTick;
         Record(exchange.Line.Method, exchange.Line.Target, took, failed: (exchange.Response.Refused?.Status ?? exchange.Response.Status) >= 500);
     }

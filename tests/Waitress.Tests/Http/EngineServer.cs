@@ -11,6 +11,7 @@ using Waitress.Listening;
 using Waitress.Metrics;
 using Waitress.Telemetry;
 using Waitress.Tests.Telemetry;
+using Waitress.Tls;
 using Waitress.Workers;
 
 namespace Waitress.Tests.Http;
@@ -32,7 +33,7 @@ internal sealed class EngineServer : IAsyncDisposable
     private readonly Action<Exchange>? serve;
     private readonly ConcurrentQueue<Exception> failures = [];
 
-    private EngineServer(Settings settings, Action<Exchange>? serve, Action<Exchange>? observed, WorkerFigures? figures, LiveRequests? live)
+    private EngineServer(Settings settings, Action<Exchange>? serve, WorkerFigures? figures, LiveRequests? live, Action<Exchange>? observed)
     {
         this.serve = serve;
         Log = new Mailbox((int)wake.Writer.Handle);
@@ -49,10 +50,13 @@ internal sealed class EngineServer : IAsyncDisposable
                 Log.Post(LogEvent.EngineFault, text);
         });
         var wire = new WireOptions(settings.Ident, TimeProvider.System, kestrelLog, refused => figures?.RecordRefused(refused.Refusal));
+        var errors = new List<string>();
+        Certificates = CertificateFiles.Open(settings, errors) is { } certificates ? new CertificateWatch(certificates, TimeProvider.System, Log) : null;
+        Assert.Empty(errors);
+        var tls = Certificates is null ? null : new TlsOptions(Certificates, settings.Ident, TimeProvider.System, Log);
         listeners = new ListenerFactory(settings, new ConnectionGate(100, TimeProvider.System, figures: figures), kestrelLog);
-        kestrel = new KestrelServer(Options.Create(KestrelSetup.Options(settings, outcome.Sockets, wire)), listeners, kestrelLog);
-        if (figures is not null)
-            observed += figures.Record;
+        kestrel = new KestrelServer(Options.Create(KestrelSetup.Options(settings, outcome.Sockets, wire, tls, (_, reason) => Ended.Enqueue(reason))), listeners, kestrelLog);
+        observed += figures is null ? null : figures.Record;
         Application = new Application(settings, queue, limits, watcher, InFlight, sweep, Log, observed,
             service: figures is null ? null : new Service(figures.Board), live: live);
         Worker = new Thread(Work) { IsBackground = true };
@@ -64,6 +68,13 @@ internal sealed class EngineServer : IAsyncDisposable
 
     public Mailbox Log { get; }
 
+    public CertificateWatch? Certificates { get; }
+
+    /// <summary>Why connections of HTTP/2 were ended.</summary>
+    public ConcurrentQueue<string> Ended { get; } = [];
+
+    public IPEndPoint EndPoint => (IPEndPoint)socket.Socket.LocalEndPoint!;
+
     public Application Application { get; }
 
     public QueueState Queue => queue.Read();
@@ -73,9 +84,9 @@ internal sealed class EngineServer : IAsyncDisposable
     public BlockingCollection<Exchange> Arrived { get; } = [];
 
     public static async Task<EngineServer> StartAsync(
-        Action<Exchange>? serve = null, Settings? settings = null, Action<Exchange>? observed = null, WorkerFigures? figures = null, LiveRequests? live = null)
+        Action<Exchange>? serve = null, Settings? settings = null, WorkerFigures? figures = null, LiveRequests? live = null, Action<Exchange>? observed = null)
     {
-        var server = new EngineServer(settings ?? Loopback, serve, observed, figures, live);
+        var server = new EngineServer(settings ?? Loopback, serve, figures, live, observed);
         server.Worker.Start();
         await server.kestrel.StartAsync(server.Application, CancellationToken.None);
         return server;
@@ -101,6 +112,7 @@ internal sealed class EngineServer : IAsyncDisposable
         listeners.Dispose();
         watcher.Dispose();
         sweep.Dispose();
+        Certificates?.Dispose();
         Log.Dispose();
         wake.Reader.Dispose();
         wake.Writer.Dispose();
