@@ -83,6 +83,10 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
         if (ReferenceEquals(context.Response.Refused, Refusal.RequestTimeout))
             counts?.Note(GuardReason.SlowBody, null);
 
+        // The transport tells of it a moment later; whoever looks at the ended request should know.
+        if (exception is ConnectionResetException)
+            context.ClientLost();
+
         // While the exchange still has all of its request; what is done here delays the connection's next request.
         observed?.Invoke(context);
         context.End();

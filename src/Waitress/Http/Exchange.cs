@@ -92,6 +92,12 @@ internal sealed class Exchange : IValueTaskSource
     /// <summary>When the request came how far; whole once it has ended.</summary>
     public RequestTimes Times => _times;
 
+    /// <summary>
+    /// Of a request that has ended: the status that was sent, or 499 (nginx's) when the client had left before we had an answer; Kestrel then
+    /// says 500, to nobody.
+    /// </summary>
+    public int EndedStatus => ClientGone && !Response.Committed ? StatusCodes.Status499ClientClosedRequest : Response.Status;
+
     public bool IsHead => HttpMethods.IsHead(Request.Method);
 
     /// <summary>The target without its query, for log entries.</summary>

@@ -22,7 +22,8 @@ internal sealed record Handoff(int Slot, IReadOnlyList<long> Sockets, int Board,
             throw new ArgumentException("the hand-off to the worker names no sockets");
         var wakers = values.GetValueOrDefault("wakers") as List<object?> ?? [];
         return new Handoff((int)Number("slot", 0), [.. descriptors.Cast<long>()], (int)Number("board", -1), (int)Number("waker", -1),
-            [.. wakers.Select(item => (int)(item as long? ?? -1))], Number("max_requests", 0)) { Name = values.GetValueOrDefault("name") as string };
+            [.. wakers.Select(item => (int)(item as long? ?? -1))], Number("max_requests", 0))
+        { Name = values.GetValueOrDefault("name") as string };
 
         long Number(string name, long missing) => values.GetValueOrDefault(name) as long? ?? missing;
     }

@@ -105,7 +105,7 @@ public sealed class AccessLogFormatTests
     public async Task Client_ThatLeavesWithinItsBody_IsLoggedWith499()
     {
         var status = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var server = await EngineServer.StartAsync(Answer, observed: exchange => status.TrySetResult(exchange.Response.Status));
+        await using var server = await EngineServer.StartAsync(Answer, observed: exchange => status.TrySetResult(exchange.EndedStatus));
         using var client = server.Connect();
         client.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4000\r\n\r\nhalf");
         Assert.True(SpinWait.SpinUntil(() => server.InFlight.Count == 1, TimeSpan.FromSeconds(30)));
