@@ -123,8 +123,10 @@ def serve(
             instead(app, configured)
             return
         surroundings = Surroundings(handoff, Notify())
+        server = Server(app, configured, surroundings)
+        server._engine.called(app_name)
         with surroundings.reopen_signal():
-            waitress.run_server(Server(app, configured, surroundings), last=True)
+            waitress.run_server(server, last=True)
     finally:
         _remove_sockets(opened)
         if pid_file is not None:

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from waitress import _insight
 from waitress._timeout import RequestTimeout, stack_from, stack_of
 
 TYPE_CHECKING = False
@@ -67,6 +68,10 @@ class Pool:
                     self._grow(order[1])
                 elif order[0] == "timeout":
                     self._interrupt(*order[1:])
+                elif order[0] == "collector":
+                    self._engine.collector(_insight.collector())
+                elif order[0] == "stack":
+                    self._engine.answer(order[1], _insight.stack(self._engine, order[2]))
                 else:
                     self._recycle(order[1])
             except Exception:

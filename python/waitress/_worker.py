@@ -14,7 +14,7 @@ import socket
 import sys
 import time
 
-from waitress import _channel, _imported
+from waitress import _channel, _imported, _insight
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -124,13 +124,22 @@ class Control:
             if "id" in message:
                 self.send("reply", id=message["id"], result={"files": files})
         else:
-            answer = ANSWERS.get(str(command), _unknown)
-            interpreters = self._server._interpreters if self._server is not None else None
             try:
-                result = interpreters.stacks() if interpreters is not None and answer is _stacks else answer()
+                result = self._answer(str(command), message)
             except Exception as error:  # a question must never end the worker
                 result = {"error": f"{type(error).__name__}: {error}"}
             self.send("reply", id=message.get("id"), result=result)
+
+    def _answer(self, command: str, message: dict[str, Any]) -> Any:
+        interpreters = self._server._interpreters if self._server is not None else None
+        if command == "activity":
+            return self._engine().activity()
+        if command == "stack":
+            number = int(message["request"])
+            return _insight.stack(self._engine(), number) if interpreters is None else _insight.of_interpreters(self._engine(), number, interpreters)
+        if command == "stacks" and interpreters is not None:
+            return interpreters.stacks()
+        return ANSWERS.get(command, _unknown)()
 
     def _engine(self) -> Any:
         assert self._server is not None
@@ -143,8 +152,9 @@ def take() -> Control | None:
     if text is None:
         return None
     handoff = json.loads(text)
-    for fd in (*handoff["sockets"], handoff["board"], *handoff["wakers"], handoff["waker"], handoff["control"]):
-        os.set_inheritable(fd, False)
+    for fd in (*handoff["sockets"], handoff["board"], *handoff["wakers"], handoff["waker"], handoff["control"], handoff.get("metrics", -1)):
+        if fd >= 0:
+            os.set_inheritable(fd, False)
     if handoff.get("program"):
         sys.argv[0] = handoff["program"]
     if handoff.get("path") is not None:

@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from typing import Any
 
     from waitress._native import CommandLine, Configured
+    from waitress.supervisor._upgrade import Inherited
 
 
 def run(argv: list[str] | None = None, _serve: Callable[[Any, Configured], None] | None = None) -> int:
     """Run the program with ``argv`` (its first item is the program's name; ``sys.argv`` unless given)."""
     _fill_standard_descriptors()
     control = _worker.take()
-    upgrade_of: tuple[list[int], int | None] = ([], None)
+    upgrade_of: Inherited | None = None
     if "WAITRESS_UPGRADE" in os.environ:
         from waitress import supervisor
 
@@ -124,7 +125,7 @@ def _configure_by_keywords(keywords: dict[str, Any]) -> tuple[Configured, list[s
 
 
 def _supervise(
-    program: str, line: CommandLine, configured: Configured, arguments: list[str], surroundings: Program, upgrade_of: tuple[list[int], int | None]
+    program: str, line: CommandLine, configured: Configured, arguments: list[str], surroundings: Program, upgrade_of: Inherited | None
 ) -> int:
     from waitress import supervisor
 

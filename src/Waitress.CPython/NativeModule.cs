@@ -96,6 +96,9 @@ internal static unsafe class PythonVersion
 {
     public static string Text { get; } = Marshal.PtrToStringUTF8((nint)Api.Py_GetVersion()) ?? "";
 
+    /// <summary>Without the build: "3.11.2".</summary>
+    public static string Number { get; } = Text.Split(' ')[0];
+
     /// <summary>11 for 3.11.</summary>
     public static int Minor { get; } = int.Parse(Text.Split('.', '+', ' ')[1], System.Globalization.CultureInfo.InvariantCulture);
 }

@@ -13,12 +13,13 @@ internal sealed partial class Server
     /// <summary>How many were kept out, by reason.</summary>
     public GuardCounts Guards => _guards;
 
-    private Application NewApplication() => new(_settings, _queue, _limits, _watcher, _inFlight, _sweep, _log, _observed, _clients, counts: _guards);
+    private Application NewApplication() => new(_settings, _queue, _limits, _watcher, _inFlight, _sweep, _log, _observed, _clients, _guards, _service, _live);
 
     private void RefusedOnTheWire(RefusedRequest refused)
     {
         if (refused.Status == Refusal.RequestTimeout.Status)
             _guards.Note(GuardReason.SlowHead, refused.Remote);
+        _figures.RecordRefused(refused.Refusal);
         _log.Post(LogEvent.Refused, refused.Remote, refused.Status, refused.Reason);
         _accessLog?.Add(refused);
     }

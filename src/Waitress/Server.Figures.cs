@@ -28,6 +28,7 @@ internal sealed partial class Server
 
     private void WriteFigures(Scoreboard board, int slot)
     {
+        _figures.Refresh();
         var queue = _queue.ReadAll();
         board[slot, Field.Completed] = _inFlight.Completed;
         board[slot, Field.InFlight] = _inFlight.Count;

@@ -8,6 +8,7 @@ using Waitress.Dispatch;
 using Waitress.Guards;
 using Waitress.Http;
 using Waitress.Listening;
+using Waitress.Metrics;
 using Waitress.Processes;
 using Waitress.Telemetry;
 using Waitress.Workers;
@@ -38,16 +39,21 @@ internal sealed partial class Server : IDisposable
     private readonly KestrelServer _kestrel;
     private readonly CancellationTokenSource _atOnce = new();
     private readonly AccessLog? _accessLog;
-    private readonly Action<Exchange>? _observed; // Each observer of ended requests adds itself.
     private readonly Lock _gate = new();
     private Task? _start;
     private bool _stopping;
+    private readonly Action<Exchange>? _observed; // Whoever wants to see ended requests adds itself while the server is made.
 
     private Server(Settings settings, IReadOnlyList<ListenSocket> sockets, Handoff? handoff, Interpreter interpreter, PyRef app, Mailbox log, AccessLog? accessLog)
     {
         (_settings, _sockets, _log, _accessLog) = (settings, sockets, log, accessLog);
         if (accessLog is not null)
             _observed += accessLog.Add;
+        (_figures, _alone) = OpenFigures(handoff, log);
+        _observed += _figures.Record;
+        if (settings.AdminListen is not null)
+            (_live, _routes, _collectors) = OpenActivity();
+        _observed += _routes is null ? null : _routes.Record;
         _inFlight = new InFlight(handoff?.MaxRequests ?? 0, () => Orders!.Recycle("max_requests"));
 
         // A hand-off without a board is sockets alone: opened as root by a program that has no supervisor.
@@ -62,13 +68,14 @@ internal sealed partial class Server : IDisposable
         Orders = _pool?.Orders ?? new Orders(log.Wake);
         _watcher = new Watcher(_queue, _pool, _limits, settings, interpreter.IsParallel, log, TimeProvider.System);
 
-        var connections = new ConnectionGate(settings.ConnectionLimit, TimeProvider.System, TellCrowded, _slot);
+        var connections = new ConnectionGate(settings.ConnectionLimit, TimeProvider.System, TellCrowded, _slot, _figures);
         var kestrelLog = new KestrelLog(KestrelReports);
-        _guards = new GuardCounts(log, TimeProvider.System);
+        _guards = new GuardCounts(log, TimeProvider.System, _figures.KeptOut);
         _clients = ClientGuard.From(settings, _guards, _slot?.Clients, log, TimeProvider.System);
         _listeners = new ListenerFactory(settings, connections, kestrelLog, text => log.Post(LogEvent.AcceptFailed, text), _slot, _clients);
         var wire = new WireOptions(settings.Ident, TimeProvider.System, kestrelLog, RefusedOnTheWire, () => _inFlight.Retiring);
         _kestrel = new KestrelServer(Options.Create(KestrelSetup.Options(settings, sockets, wire)), _listeners, kestrelLog);
+        (_service, _admin) = OpenAdmin();
     }
 
     /// <summary>Where it listens, for "Serving on" and effective_listen.</summary>
@@ -131,6 +138,8 @@ internal sealed partial class Server : IDisposable
                 return; // A signal came first; there is nothing to stop.
             _watcher.Start();
             _accessLog?.Start();
+            _admin?.Start();
+            _collectors?.Change(TimeSpan.Zero, CollectorTime);
             _start = _kestrel.StartAsync(NewApplication(), CancellationToken.None);
         }
 
@@ -141,6 +150,7 @@ internal sealed partial class Server : IDisposable
                 return;
             _slot?.Start();
             _listeners.Start();
+            TellState(ServiceState.Serving);
         }
     }
 
@@ -170,6 +180,7 @@ internal sealed partial class Server : IDisposable
         lock (_gate)
         {
             _pools = [.. _pools.Where(other => other != pool)];
+            _formerCollectors = CollectorFigures.Kept(_formerCollectors, pool.Collector);
             _formerPools = _formerPools.Plus(pool.Read() with { Threads = 0, Busy = 0, Stuck = 0 });
         }
 
@@ -206,6 +217,7 @@ internal sealed partial class Server : IDisposable
 
             // At once, not on the other thread: an answer that begins after the stop was told announces the end of its connection.
             _inFlight.BeginDrain(retiring);
+            TellState(ServiceState.Stopping);
             if (retiring)
                 _listeners.LeaveBacklog();
             _slot?.BeginDrain();
@@ -223,6 +235,7 @@ internal sealed partial class Server : IDisposable
         _kestrel.Dispose();
         DisposeGuards();
         _slot?.Dispose();
+        CloseAdmin();
         _sweep.Dispose();
         _watcher.Dispose();
         _atOnce.Dispose();
@@ -256,6 +269,8 @@ internal sealed partial class Server : IDisposable
         _watcher.Stop();
         _queue.Close();
         _slot?.End();
+        if (_admin is not null)
+            await _admin.StopAsync();
         lock (_gate)
             Ended = true;
         _log.Wake();

@@ -31,6 +31,8 @@ class FakeEngine:
         self._mailbox: list[tuple[str, int, str]] = []
         self.orders: list[tuple] = []
         self.interrupts: list[tuple] = []
+        self.serving: dict[int, int] = {}  # thread idents by request
+        self.answers: list[tuple] = []
         self.over = True  # what interrupt() answers
 
     def start(self):
@@ -81,11 +83,57 @@ class FakeEngine:
         self.interrupts.append((number, exception_type))
         return self.over
 
+    def called(self, name):
+        self.name = name
+
+    def collector(self, figures):
+        self.collected = figures
+
+    def activity(self):
+        return "{}"
+
+    def thread_of(self, request):
+        return self.serving.get(request, 0)
+
+    def answer(self, number, text):
+        self.answers.append((number, text))
+
     def ended(self):
         return self._ended
 
     def close(self):
         self.calls.append("close")
+
+
+class FakeFigures:
+    """Writes down what it is told; a byte on its descriptor has it looked at."""
+
+    def __init__(self, descriptor, slots, wake_fd, inherited, app, urls):
+        self.made = (descriptor, slots, inherited, app, urls)
+        self.wake_fd = wake_fd
+        self.descriptors, self.listen = [], []
+        self.told: list[tuple] = []
+        self.asked: list[tuple] = []
+        self.answers: list[tuple] = []
+
+    def __getattr__(self, name):
+        if name not in ("start", "rest", "begin", "state", "end", "restarted", "service", "close"):
+            raise AttributeError(name)
+        return lambda *values: self.told.append((name, *values))
+
+    def ask(self, *question):
+        self.asked.append(question)
+        os.write(self.wake_fd, b"\0")
+
+    def questions(self):
+        taken, self.asked = self.asked, []
+        return taken
+
+    def answer(self, number, text):
+        self.answers.append((number, text))
+
+    def events(self):
+        return []
 
 
 class FakeBinding:
@@ -133,9 +181,10 @@ class FakeNative(types.ModuleType):
 
     def configure(self, command_line, environ, file, file_name, keywords):
         self.configure_calls.append((command_line, environ, file, file_name, keywords))
-        bind, opening = (None, None) if self.errors else (self.bind, self.open)
+        bind, opening, figures = (None, None, None) if self.errors else (self.bind, self.open, FakeFigures)
         return dict(
-            errors=list(self.errors), warnings=list(self.warnings), report="port = 8080 (default)", values=dict(self.values), bind=bind, open=opening
+            errors=list(self.errors), warnings=list(self.warnings), report="port = 8080 (default)", values=dict(self.values), bind=bind, open=opening,
+            figures=figures,
         )
 
     def bind(self, environ, inherited):

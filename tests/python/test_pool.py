@@ -75,6 +75,16 @@ class PoolTest(unittest.TestCase):
             self.assertTrue(until(lambda: logs.output))
         self.assertEqual(logs.records[0].getMessage(), "GET /slow took longer than request_timeout (2.5 s); it has ended just now")
 
+    def test_collector_and_stacks_are_told_when_the_engine_asks(self):
+        self.engine.serving[5] = self.engine.worker_threads[0].ident
+        self.engine.order("collector")
+        self.engine.order("stack", 1, 5)
+        self.engine.order("stack", 2, 6)
+        self.assertTrue(until(lambda: len(self.engine.answers) == 2))
+        self.assertEqual(len(self.engine.collected), 12)
+        self.assertIn("in work", self.engine.answers[0][1])
+        self.assertEqual((self.engine.answers[0][0], self.engine.answers[1]), (1, (2, None)))
+
     def test_recycle_reaches_whoever_asked_for_it_and_may_fail(self):
         self.engine.order("recycle", "stuck")  # nobody asked
         self.assertTrue(until(lambda: not self.engine.orders))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from waitress._native import Configured
     from waitress._program import Program
+    from waitress.supervisor._upgrade import Inherited
 
 # Slots beyond twice the workers: for TTIN, and for workers that still finish while their successors serve.
 SPARE_SLOTS = 16
@@ -29,7 +30,7 @@ SPARE_SLOTS = 16
 
 def run(
     configured: Configured, arguments: list[str], reread: Callable[[], tuple[Mapping[str, Any], list[str]]], program: Program,
-    extra: dict[str, Any] | None = None, upgrade_of: tuple[list[int], int | None] = ([], None),
+    extra: dict[str, Any] | None = None, upgrade_of: Inherited | None = None,
 ) -> tuple[int, str | None]:  # fmt: skip
     """Serve until stopped. The exit code, and what to say when there was no service (3: the app can't be imported).
 
@@ -37,10 +38,12 @@ def run(
     their handoff; ``upgrade_of`` is what take_upgrade() gave. OSError with one line when an address, the control socket or the pid
     file can't be had. Python's logging is set up here, since no app can have done it.
     """
+    from waitress import _native
     from waitress._notify import Notify
     from waitress._pid_file import PidFile
     from waitress.supervisor import _launch, _recycle, _upgrade
     from waitress.supervisor._board import Board
+    from waitress.supervisor._figures import Figures
     from waitress.supervisor._loop import Loop
     from waitress.supervisor._output import Output
     from waitress.supervisor._service import Service
@@ -48,20 +51,20 @@ def run(
 
     values = configured["values"]
     with ExitStack() as ends:
-        inherited, parent = upgrade_of
+        inherited = upgrade_of or _upgrade.Inherited()
         notify = Notify()
         pid_file = PidFile(values["pid"]) if values["pid"] else None
         if pid_file is not None:
             pid_file.write()
             ends.callback(pid_file.remove)
         assert configured["bind"] is not None
-        binding = configured["bind"](dict(os.environ), inherited)
+        binding = configured["bind"](dict(os.environ), inherited.sockets)
         if binding.activated:
             for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
                 os.environ.pop(name, None)
         for fd in binding.descriptors:
             os.set_inheritable(fd, False)  # Popen passes them on by number; nothing else should have them
-        if not inherited and not binding.activated:
+        if not inherited.sockets and not binding.activated:
             program.own_unix_sockets(binding.listen)
         loop = Loop()
         ends.callback(loop.close)
@@ -73,10 +76,16 @@ def run(
         board = Board(2 * most + SPARE_SLOTS)
         ends.callback(board.close)
         handoff = {"program": sys.argv[0], "path": _launch.first_path(), **(extra or {})}
-        launch = _launch.Launch(arguments, list(binding.descriptors), board, handoff, program.spawn_options(), program.environment())
+        app = _native.command_line(arguments)["app"]
+        figures = Figures(loop, configured["figures"], board.slots, values["admin_listen"], inherited, app or "", list(binding.urls))
+        if not inherited.admin:
+            program.own_unix_sockets([(host, path) for host, path in figures.listen])
+        launch = _launch.Launch(arguments, list(binding.descriptors), board, handoff, program.spawn_options(), program.environment(), figures.fd)
         ends.callback(launch.close)
-        upgrade = _upgrade.Upgrade(_upgrade.command_line(), parent, program.start_folder, notify.environment())
-        supervisor = Supervisor(loop, binding, board, launch, output, values, reread, upgrade)
+        upgrade = _upgrade.Upgrade(_upgrade.command_line(), inherited.parent, program.start_folder, notify.environment())
+        supervisor = Supervisor(loop, binding, board, launch, output, values, reread, upgrade, figures)
+        figures.follow(supervisor)
+        ends.callback(lambda: figures.close(not upgrade.shared))
         ends.callback(lambda: binding.close(not upgrade.shared))
         service = Service(supervisor, notify, pid_file)
         ends.callback(service.close)
@@ -88,7 +97,7 @@ def run(
     return code, supervisor.failure
 
 
-def take_upgrade() -> tuple[list[int], int | None]:
+def take_upgrade() -> Inherited:
     """The sockets and the process of the supervisor that started this program by SIGUSR2. Before the settings are read, which know every
     variable that begins with WAITRESS_."""
     from waitress.supervisor import _upgrade

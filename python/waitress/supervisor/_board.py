@@ -59,7 +59,7 @@ class Board:
     def __init__(self, slots: int) -> None:
         self.slots = slots
         size = HEADER_BYTES + slots * SLOT_BYTES + CLIENT_BYTES * (CLIENTS + slots * CLIENTS_PER_SLOT)
-        self.fd = _memory()
+        self.fd = memory("waitress-board")
         try:
             os.ftruncate(self.fd, size)
             self._map = mmap.mmap(self.fd, size)
@@ -104,9 +104,10 @@ class Board:
         return (HEADER_BYTES + slot * SLOT_BYTES) // 8
 
 
-def _memory() -> int:
+def memory(name: str) -> int:
+    """An empty file without a name, in memory where the system has such files."""
     if hasattr(os, "memfd_create"):
-        return os.memfd_create("waitress-board", os.MFD_CLOEXEC)
-    fd, path = tempfile.mkstemp(prefix="waitress-board-")
+        return os.memfd_create(name, os.MFD_CLOEXEC)
+    fd, path = tempfile.mkstemp(prefix=name + "-")
     os.unlink(path)
     return fd

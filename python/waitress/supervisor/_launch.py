@@ -30,14 +30,15 @@ class Launch:
     """What all workers have in common.
 
     ``arguments``: the program's own (without its name), which the worker reads again. ``extra``: further keys of the handoff.
-    ``options``: keywords of subprocess.Popen, for folder, user and group; ``environment``: variables that name that user.
+    ``metrics``: the file of the metrics' board. ``options``: keywords of subprocess.Popen, for folder, user and group; ``environment``: variables that name that user.
     """
 
     def __init__(
         self, arguments: list[str], sockets: list[int], board: Board, extra: dict[str, Any] | None = None, options: dict[str, Any] | None = None,
-        environment: dict[str, str] | None = None,
+        environment: dict[str, str] | None = None, metrics: int | None = None,
     ) -> None:  # fmt: skip
         self._arguments = arguments
+        self._metrics = [] if metrics is None else [metrics]
         self._sockets = sockets
         self._board = board
         self._extra = extra or {}
@@ -63,14 +64,15 @@ class Launch:
             handoff = {
                 "slot": slot, "slots": self._board.slots, "name": name, "sockets": self._sockets, "board": self._board.fd,
                 "wakers": wakers, "waker": waker, "control": theirs.fileno(), "max_requests": max_requests,
-                "generation": generation, **self._extra,
+                "generation": generation, "metrics": self._metrics[0] if self._metrics else -1, **self._extra,
             }  # fmt: skip
             environ = {key: value for key, value in os.environ.items() if key not in NOT_INHERITED}
             environ.update(self._environment)
             environ[VARIABLE] = json.dumps(handoff)
             popen = subprocess.Popen(
                 [sys.executable, *_flags(), "-m", "waitress", *self._arguments],
-                env=environ, stderr=writing, pass_fds=[*self._sockets, self._board.fd, *wakers, waker, theirs.fileno()], **self._options,
+                env=environ, stderr=writing, **self._options,
+                pass_fds=[*self._sockets, self._board.fd, *self._metrics, *wakers, waker, theirs.fileno()],
             )  # fmt: skip
         except BaseException:
             ours.close()

@@ -34,6 +34,7 @@ class Losses:
         supervisor = self._supervisor
         logger.error("%s has hung: %s. The stacks of its threads follow; then it is killed and replaced", worker, why)
         worker.state = "killed"
+        supervisor.figures.restarted("hung")
         worker.kill(_worker.STACKS_SIGNAL)
         worker.patience = supervisor.loop.call_later(STACKS_SECONDS, lambda: worker.kill(signal.SIGKILL))
         place = supervisor.place_of(worker)
@@ -60,6 +61,7 @@ class Losses:
         worker.requests = supervisor.board.read(worker.slot).requests
         worker.gone(status)
         supervisor.board.end(worker.slot)
+        supervisor.figures.end(worker.slot)
         supervisor.launch.wake_all()
         place = supervisor.place_of(worker)
         if worker in supervisor.leaving:
@@ -94,6 +96,7 @@ class Losses:
                 supervisor.ending.begin(quick=True)
                 return
         _show_failure(worker)
+        supervisor.figures.restarted("signal" if by_signal else "start_failed" if worker.failure is not None else "exit")
         pause = place.respawn.died()
         logger.error("%s %s; it is replaced %s%s", worker, what, f"in {pause:.1f} s" if pause else "at once", _last_words(worker))
         if place.idle:

@@ -49,6 +49,7 @@ class Reports:
         if place.incoming is worker:
             old, place.current, place.incoming = place.current, worker, None
             if old is not None:
+                supervisor.figures.restarted(old.asked or "reload")
                 supervisor.retire(old)
         if supervisor.state == "starting":
             self._begin_service()
@@ -72,6 +73,7 @@ class Reports:
                 supervisor.end(worker)
             return
         logger.info("%s got SIGTERM from outside; it finishes its requests, and another takes its place", worker)
+        supervisor.figures.restarted("sigterm")
         supervisor.vacate(place, worker)
         supervisor.retire(worker)
         supervisor.fill(place)

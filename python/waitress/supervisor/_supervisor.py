@@ -9,6 +9,7 @@ import time
 from waitress.supervisor import _health, _recycle, _signals
 from waitress.supervisor._commands import Commands
 from waitress.supervisor._ending import Ending
+from waitress.supervisor._figures import NoFigures
 from waitress.supervisor._look import Look
 from waitress.supervisor._losses import Losses
 from waitress.supervisor._output import ErrorPipe
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from waitress.supervisor._board import Board
+    from waitress.supervisor._figures import Figures
     from waitress.supervisor._launch import Launch
     from waitress.supervisor._loop import Loop
     from waitress.supervisor._output import Output
@@ -43,8 +45,9 @@ class Supervisor:
 
     def __init__(
         self, loop: Loop, binding: Any, board: Board, launch: Launch, output: Output, values: Mapping[str, Any],
-        reread: Callable[[], tuple[Mapping[str, Any], list[str]]], upgrade: Upgrade,
+        reread: Callable[[], tuple[Mapping[str, Any], list[str]]], upgrade: Upgrade, figures: Figures | NoFigures | None = None,
     ) -> None:  # fmt: skip
+        self.figures = figures or NoFigures()
         self.loop, self.binding, self.board, self.values = loop, binding, board, values
         self.places: list[Place] = []
         self.leaving: list[WorkerProcess] = []
@@ -147,9 +150,10 @@ class Supervisor:
                 self.retry(place, pause)
             return
         self.board.name(slot, started.pid)
+        self.figures.begin(slot, started.pid, name, self.generation)
         errors = ErrorPipe(self.loop, self._output, started.errors)
         health = _health.Health(float(self.values["worker_timeout"]), time.monotonic_ns())
-        worker = WorkerProcess(self.loop, started, errors, name, slot, self.generation, recycling, health, self._reports.take)
+        worker = WorkerProcess(self.loop, started, errors, name, slot, self.generation, recycling, health, self._reports.take, self.figures.state)
         if incoming:
             place.incoming = worker
         else:
@@ -250,7 +254,8 @@ class Supervisor:
 
     def start_upgrade(self) -> None:
         if self.state != "stopping":
-            self.upgrade.start(self.binding.descriptors)
+            with self.figures.handing_over() as more:
+                self.upgrade.start(self.binding.descriptors, more)
 
     def rest(self) -> None:
         """SIGWINCH, which a terminal sends at every change of its size: it means something only while another supervisor serves."""

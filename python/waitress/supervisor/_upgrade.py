@@ -10,12 +10,14 @@ import logging
 import os
 import subprocess
 import sys
+from typing import NamedTuple
 
 from waitress.supervisor import _signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
+    from typing import Any
 
 logger = logging.getLogger("waitress.supervisor")
 
@@ -46,15 +48,18 @@ class Upgrade:
     def pids(self) -> list[int]:
         return [] if self._child is None else [self._child.pid]
 
-    def start(self, sockets: list[int]) -> None:
+    def start(self, sockets: list[int], more: dict[str, Any] | None = None) -> None:
+        """``more`` is what Figures.handing_over() gave."""
         if self.shared:
             logger.error("SIGUSR2 is refused: an earlier upgrade is not complete; end one of its two supervisors first")
             return
         environ = {name: value for name, value in os.environ.items() if not name.startswith("LISTEN_")}
         environ.update(self._environment)
-        environ[VARIABLE] = json.dumps({"sockets": list(sockets), "pid": os.getpid()})
+        more = more or {}
+        environ[VARIABLE] = json.dumps({"sockets": list(sockets), "pid": os.getpid(), **more})
+        descriptors = [*sockets, *more.get("admin", []), *([more["ready"]] if "ready" in more else [])]
         try:
-            self._child = subprocess.Popen(self._command, env=environ, pass_fds=list(sockets), cwd=self._directory)
+            self._child = subprocess.Popen(self._command, env=environ, pass_fds=descriptors, cwd=self._directory)
         except OSError as error:
             logger.error("Upgrade: the new supervisor can't be started: %s", error)
             return
@@ -73,17 +78,30 @@ class Upgrade:
         return True
 
 
-def take(environ: MutableMapping[str, str]) -> tuple[list[int], int | None]:
-    """The sockets and the pid of the supervisor that started this one by SIGUSR2; nothing without one. Taken once."""
+class Inherited(NamedTuple):
+    """What the supervisor left that started this one: its sockets and its pid, those of its admin address and where that is, and a descriptor
+    on which it hears that this one answers there."""
+
+    sockets: list[int] = []
+    parent: int | None = None
+    admin: list[int] = []
+    admin_listen: str | None = None
+    ready: int = -1
+
+
+def take(environ: MutableMapping[str, str]) -> Inherited:
+    """From the supervisor that started this one by SIGUSR2; nothing without one. Taken once."""
     text = environ.pop(VARIABLE, None)
     if text is None:
-        return [], None
+        return Inherited()
     told = json.loads(text)
     if told["pid"] != os.getppid():
-        return [], None  # inherited by mistake, or the old one is gone already and its descriptors may be anything
-    for fd in told["sockets"]:
-        os.set_inheritable(fd, False)
-    return list(told["sockets"]), int(told["pid"])
+        return Inherited()  # inherited by mistake, or the old one is gone already and its descriptors may be anything
+    inherited = Inherited(told["sockets"], told["pid"], told.get("admin", []), told.get("admin_listen"), told.get("ready", -1))
+    for fd in (*inherited.sockets, *inherited.admin, inherited.ready):
+        if fd >= 0:
+            os.set_inheritable(fd, False)
+    return inherited
 
 
 def command_line() -> list[str]:

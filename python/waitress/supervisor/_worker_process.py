@@ -24,15 +24,17 @@ ASK_SECONDS = 5.0
 
 class WorkerProcess:
     """States: "starting" (the app is being imported), "ready", "retiring" (finishes its requests while others go on), "stopping" (as
-    the service ends), "killed", "gone". ``on_event`` gets every message but replies."""
+    the service ends), "killed", "gone". ``on_event`` gets every message but replies, ``on_state`` slot and state at every change."""
 
     def __init__(
         self, loop: Loop, started: Started, errors: ErrorPipe, name: str, slot: int, generation: int,
         recycling: Recycling, health: Health, on_event: Callable[[WorkerProcess, dict[str, Any]], None],
+        on_state: Callable[[int, str], object] = lambda slot, state: None,
     ) -> None:  # fmt: skip
         self.name, self.slot, self.generation = name, slot, generation
         self.recycling, self.health = recycling, health
         self.pid = started.pid
+        self._on_state = on_state
         self.state = "starting"
         self.serving = False  # it has said that it serves; "ready" once it has answered as well
         self.born = loop.now()
@@ -55,6 +57,15 @@ class WorkerProcess:
 
     def __str__(self) -> str:
         return f"Worker {self.name} (pid {self.pid})"
+
+    @property
+    def state(self) -> str:
+        return self._state
+
+    @state.setter
+    def state(self, state: str) -> None:
+        self._state = state
+        self._on_state(self.slot, state)
 
     @property
     def age(self) -> float:
@@ -86,13 +97,13 @@ class WorkerProcess:
                 return
             del self._unsent[:sent]
 
-    def ask(self, command: str, reply: Callable[[Any], object], seconds: float = ASK_SECONDS) -> None:
+    def ask(self, command: str, reply: Callable[[Any], object], seconds: float = ASK_SECONDS, **more: Any) -> None:
         """``reply`` gets the result, or {"error": text} when none came; exactly once."""
         self._number += 1
         number = self._number
         timer = self._loop.call_later(seconds, lambda: self._answer(number, {"error": f"no answer within {seconds:g} s"}))
         self._asked[number] = (reply, timer)
-        if not self.tell(command, id=number):
+        if not self.tell(command, id=number, **more):
             self._answer(number, {"error": "the worker can't be reached"})
 
     def kill(self, number: int) -> None:

@@ -43,7 +43,7 @@ internal readonly struct AccessEntry(AccessLogPlace place, Exchange? exchange, R
     /// <summary>The client's address: what a trusted proxy said, else the peer's.</summary>
     public ReadOnlySpan<char> Remote => exchange is not null ? exchange.Client.RemoteAddr ?? exchange.Peer.Host : RefusedAddress(refused!.Remote);
 
-    public int Status => exchange?.EndedStatus ?? refused!.Status;
+    public int Status => exchange?.Response.Status ?? refused!.Status;
 
     /// <summary>Whole microseconds between two moments of the request; unknown when it did not come so far.</summary>
     public static long Between(long from, long to) => from == 0 || to == 0 ? Unknown : ToMicroseconds(Math.Max(to - from, 0));

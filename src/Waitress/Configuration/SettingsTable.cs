@@ -241,6 +241,7 @@ internal static partial class SettingsTable
         Limits => "Limits",
         Logging => "What is told",
         AccessLog => "The access log",
+        SettingGroup.Admin => "Metrics, health and status",
         _ => "Accepted as in Waitress, without effect here",
     };
 

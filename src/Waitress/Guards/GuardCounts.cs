@@ -28,7 +28,10 @@ internal enum GuardReason
 /// Counts whom the guards have kept out, by reason, and tells of those that may come by the thousand in sums: the first at once, what
 /// follows every ten seconds. A log entry each would be the attacker's to order. Any thread.
 /// </summary>
-internal sealed class GuardCounts(Mailbox? log, TimeProvider time) : IDisposable
+/// <param name="log">Where it is told.</param>
+/// <param name="time">Measures the pauses.</param>
+/// <param name="counted">Told of each.</param>
+internal sealed class GuardCounts(Mailbox? log, TimeProvider time, Action<GuardReason>? counted = null) : IDisposable
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(10);
 
@@ -51,6 +54,7 @@ internal sealed class GuardCounts(Mailbox? log, TimeProvider time) : IDisposable
     public void Note(GuardReason reason, object? who)
     {
         Interlocked.Increment(ref _counts[(int)reason]);
+        counted?.Invoke(reason);
         if (Events[(int)reason] is null)
             return;
         lock (_gate)

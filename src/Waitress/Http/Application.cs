@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Waitress.Configuration;
 using Waitress.Dispatch;
 using Waitress.Guards;
+using Waitress.Metrics;
 using Waitress.Response;
 using Waitress.Telemetry;
 using Waitress.Workers;
@@ -19,7 +20,7 @@ namespace Waitress.Http;
 /// while it waits. Each request that has ended is shown to `observed` once, on the thread that ended it. From the moment the Python thread completes the exchange, the rest runs on that thread, detached.
 /// </summary>
 internal sealed class Application(Settings settings, RequestQueue<Exchange> queue, QueueLimits limits, Watcher watcher, InFlight inFlight, IdleSweep sweep, Mailbox log,
-    Action<Exchange>? observed = null, ClientGuard? clients = null, GuardCounts? counts = null) : IHttpApplication<Exchange>
+    Action<Exchange>? observed = null, ClientGuard? clients = null, GuardCounts? counts = null, Service? service = null, LiveRequests? live = null) : IHttpApplication<Exchange>
 {
     private readonly RequestGuard _guard = new(settings);
     private readonly ProxyHeaders _proxies = new(settings);
@@ -28,10 +29,18 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
     {
         // Kestrel keeps the exchange for the connection's next request.
         var kept = contextFeatures as IHostContextContainer<Exchange>;
-        var exchange = kept?.HostContext ?? new Exchange(contextFeatures, settings, sweep, inFlight);
+        var exchange = kept?.HostContext;
+        if (exchange is null)
+        {
+            exchange = new Exchange(contextFeatures, settings, sweep, inFlight);
+            live?.Add(exchange);
+        }
+
         if (kept is not null)
             kept.HostContext = exchange;
         exchange.Begin();
+        if (live is not null)
+            exchange.KeepLine();
         inFlight.Enter();
         return exchange;
     }
@@ -40,6 +49,13 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
     {
         // 1. Guard: the first refusal wins, and the app never hears of it.
         var refusal = Guard(exchange);
+
+        // The metrics are no request of the app's.
+        if (refusal is null && settings.MetricsPath is not null && service is not null && AsksForMetrics(exchange))
+        {
+            await exchange.Response.AnswerAsync(service);
+            return;
+        }
 
         // 2. Body: received whole before a worker is asked, so that a slow client holds none.
         if (refusal is null && settings.Asynchronous && exchange.HasBody)
@@ -83,8 +99,8 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
         if (ReferenceEquals(context.Response.Refused, Refusal.RequestTimeout))
             counts?.Note(GuardReason.SlowBody, null);
 
-        // The transport tells of it a moment later; whoever looks at the ended request should know.
-        if (exception is ConnectionResetException)
+        // A reset may reach the read of a body before it reaches whoever watches the connection.
+        if (exception is ConnectionResetException or OperationCanceledException)
             context.ClientLost();
 
         // While the exchange still has all of its request; what is done here delays the connection's next request.
@@ -92,6 +108,8 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
         context.End();
         inFlight.Leave();
     }
+
+    private bool AsksForMetrics(Exchange exchange) => !exchange.HasBody && exchange.Request.Method is "GET" or "HEAD" && exchange.Path == settings.MetricsPath;
 
     private Refusal? Guard(Exchange exchange)
     {

@@ -61,7 +61,7 @@ internal sealed class Exchange : IValueTaskSource
     /// <summary>Whether the server stops, so that each answer ends its connection.</summary>
     public bool Draining => _inFlight.Draining;
 
-    /// <summary>Counts the requests of the connection: what Python keeps beyond its request is recognised by an older number.</summary>
+    /// <summary>Counts the beginnings and ends of the connection's requests, so it is odd within one: what Python keeps beyond its request is recognised by an older number.</summary>
     public int Number { get; private set; }
 
     /// <summary>Whether the request line and headers announce a body.</summary>
@@ -92,12 +92,6 @@ internal sealed class Exchange : IValueTaskSource
     /// <summary>When the request came how far; whole once it has ended.</summary>
     public RequestTimes Times => _times;
 
-    /// <summary>
-    /// Of a request that has ended: the status that was sent, or 499 (nginx's) when the client had left before we had an answer; Kestrel then
-    /// says 500, to nobody.
-    /// </summary>
-    public int EndedStatus => ClientGone && !Response.Committed ? StatusCodes.Status499ClientClosedRequest : Response.Status;
-
     public bool IsHead => HttpMethods.IsHead(Request.Method);
 
     /// <summary>The target without its query, for log entries.</summary>
@@ -105,6 +99,15 @@ internal sealed class Exchange : IValueTaskSource
 
     /// <summary>Completes when the Python side has done its part; its continuation runs on the thread that says so.</summary>
     public ValueTask Served => new(this, _served.Version);
+
+    /// <summary>Method and target for other threads, which must not ask Kestrel: it makes the method's text when it is asked first.</summary>
+    public (string Method, string Target) Line { get; private set; } = ("", "");
+
+    /// <summary>Keeps <see cref="Line"/>; right after <see cref="Begin"/>.</summary>
+    public void KeepLine() => Line = (Request.Method, Request.RawTarget);
+
+    /// <summary>Calls back when the connection has ended.</summary>
+    public void WhenClosed(Action action) => _wire.Closed += action;
 
     /// <summary>Ready for the connection's next request.</summary>
     public void Begin()

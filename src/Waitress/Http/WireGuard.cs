@@ -16,7 +16,8 @@ namespace Waitress.Http;
 /// <param name="Remote">The peer.</param>
 /// <param name="Status">The status that it got.</param>
 /// <param name="Reason">Kestrel's words; they quote the input with control characters escaped.</param>
-internal sealed record RefusedRequest(EndPoint? Remote, int Status, string Reason);
+/// <param name="Refusal">The row of the table.</param>
+internal sealed record RefusedRequest(EndPoint? Remote, int Status, string Reason, Refusal Refusal);
 
 /// <summary>What all wires of a server share.</summary>
 /// <param name="Ident">The <c>ident</c> setting.</param>
@@ -100,6 +101,9 @@ internal sealed class WireGuard : IDuplexPipe, IConnectionLifetimeNotificationFe
     public static void Use(ListenOptions endPoint, WireOptions options) =>
         endPoint.Use(next => connection => RunAsync(connection, next, options));
 
+    /// <summary>Called when the connection has ended.</summary>
+    public Action? Closed { get; set; }
+
     /// <summary>An application has got a request: first thing in <c>CreateContext</c>.</summary>
     public void ExchangeStarted() => InExchange = true;
 
@@ -121,7 +125,7 @@ internal sealed class WireGuard : IDuplexPipe, IConnectionLifetimeNotificationFe
     internal byte[] Refuse(Refusal refusal)
     {
         var reason = _options.Log.TakeReason(_connection.ConnectionId) ?? refusal.Detail;
-        _options.Refused?.Invoke(new RefusedRequest(_connection.RemoteEndPoint, refusal.Status, reason));
+        _options.Refused?.Invoke(new RefusedRequest(_connection.RemoteEndPoint, refusal.Status, reason, refusal));
         return RefusalText.Answer(refusal, _options.Ident, _options.Clock.GetUtcNow());
     }
 
@@ -145,6 +149,7 @@ internal sealed class WireGuard : IDuplexPipe, IConnectionLifetimeNotificationFe
         {
             connection.Transport = transport;
             wire.Client.Dispose();
+            wire.Closed?.Invoke();
             connection.Features.Set(notification);
             options.Log.TakeReason(connection.ConnectionId);
         }

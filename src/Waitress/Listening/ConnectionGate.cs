@@ -1,3 +1,4 @@
+using Waitress.Metrics;
 using Waitress.Processes;
 
 namespace Waitress.Listening;
@@ -13,7 +14,8 @@ namespace Waitress.Listening;
 /// its limit from telling so with every connection. Called without a lock, on the thread that opened or closed the connection.
 /// </param>
 /// <param name="slot">Where the other workers see the count; null for a server alone.</param>
-internal sealed class ConnectionGate(int limit, TimeProvider clock, Action<bool>? crowded = null, WorkerSlot? slot = null)
+/// <param name="figures">Where it is counted for the metrics.</param>
+internal sealed class ConnectionGate(int limit, TimeProvider clock, Action<bool>? crowded = null, WorkerSlot? slot = null, WorkerFigures? figures = null)
 {
     private readonly Lock _lock = new();
     private readonly int _relief = limit - Math.Max(1, limit / 10);
@@ -45,6 +47,7 @@ internal sealed class ConnectionGate(int limit, TimeProvider clock, Action<bool>
         {
             _open--;
             slot?.Balance.Note(_open, accepted: false);
+            figures?.Closed(_open);
             relieved = _crowded && _open <= _relief;
             _crowded &= !relieved;
             (waiting, _nextLeave) = (_nextLeave, null);
@@ -54,6 +57,14 @@ internal sealed class ConnectionGate(int limit, TimeProvider clock, Action<bool>
         if (relieved)
             crowded?.Invoke(false);
         slot?.OnLeave();
+    }
+
+    /// <summary>The same for one that was closed at once.</summary>
+    /// <param name="reason">An index into <see cref="ConnectionRefusals"/>.</param>
+    public void Refuse(int reason)
+    {
+        figures?.NotAccepted(reason);
+        Leave();
     }
 
     /// <summary>Completes when the next connection closes, or after <paramref name="atMost"/>.</summary>
@@ -77,6 +88,7 @@ internal sealed class ConnectionGate(int limit, TimeProvider clock, Action<bool>
                 return false;
             _open++;
             slot?.Balance.Note(_open, accepted: true);
+            figures?.Accepted(_open);
             reached = !_crowded && _open >= limit;
             _crowded |= reached;
         }

@@ -37,6 +37,9 @@ internal sealed class ListenSocket(Socket socket, UnixSocketFile? file = null, S
     /// <inheritdoc/>
     public void Dispose() => Close(unlink: true);
 
+    /// <summary>Removes the file of a unix socket that was made here; nobody finds it from then on.</summary>
+    public void RemoveFile() => file?.Remove();
+
     /// <summary>Stops listening; leaves the file of a unix socket when a successor goes on serving behind it.</summary>
     public void Close(bool unlink)
     {

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Logging;
 using Waitress.Configuration;
 using Waitress.Guards;
+using Waitress.Metrics;
 using Waitress.Processes;
 
 namespace Waitress.Listening;
@@ -89,7 +90,8 @@ internal sealed class ListenerFactory : IConnectionListenerFactory, IConnectionL
             {
                 // By a reset, which leaves nothing behind here: a close would keep the address pair for a minute (TIME_WAIT).
                 accepted.LingerState = new LingerOption(enable: true, seconds: 0);
-                Drop(accepted);
+                accepted.Dispose();
+                _gate.Leave();
                 return null;
             }
 
@@ -103,14 +105,9 @@ internal sealed class ListenerFactory : IConnectionListenerFactory, IConnectionL
         catch (SocketException)
         {
             place?.Dispose();
-            Drop(accepted);
+            accepted.Dispose();
+            _gate.Refuse(ConnectionRefusals.Gone);
             return null;
-        }
-
-        void Drop(Socket socket)
-        {
-            socket.Dispose();
-            _gate.Leave();
         }
     }
 }

@@ -15,6 +15,9 @@ internal sealed record Handoff(int Slot, IReadOnlyList<long> Sockets, int Board,
     /// <summary>The worker's name in the supervisor's log; null where there is no supervisor.</summary>
     public string? Name { get; init; }
 
+    /// <summary>The file of the metrics' board; -1 for none.</summary>
+    public int Metrics { get; init; } = -1;
+
     /// <summary>From the hand-off's JSON object; ArgumentException when it is none.</summary>
     public static Handoff From(IReadOnlyDictionary<string, object?> values)
     {
@@ -23,7 +26,10 @@ internal sealed record Handoff(int Slot, IReadOnlyList<long> Sockets, int Board,
         var wakers = values.GetValueOrDefault("wakers") as List<object?> ?? [];
         return new Handoff((int)Number("slot", 0), [.. descriptors.Cast<long>()], (int)Number("board", -1), (int)Number("waker", -1),
             [.. wakers.Select(item => (int)(item as long? ?? -1))], Number("max_requests", 0))
-        { Name = values.GetValueOrDefault("name") as string };
+        {
+            Name = values.GetValueOrDefault("name") as string,
+            Metrics = (int)Number("metrics", -1),
+        };
 
         long Number(string name, long missing) => values.GetValueOrDefault(name) as long? ?? missing;
     }

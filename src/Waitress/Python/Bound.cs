@@ -27,12 +27,16 @@ internal static class Bound
     }
 
     /// <summary>What the engine and the supervisor's binding have in common: where they listen.</summary>
-    public static void AddSockets(PyRef owner, IReadOnlyList<ListenSocket> sockets, bool activated)
+    /// <param name="owner">The Python object that tells them.</param>
+    /// <param name="sockets">Where the app is served.</param>
+    /// <param name="activated">Whether they are systemd's.</param>
+    /// <param name="others">Further sockets that a child of fork() must not keep.</param>
+    public static void AddSockets(PyRef owner, IReadOnlyList<ListenSocket> sockets, bool activated, params IReadOnlyList<ListenSocket> others)
     {
         Add(owner, "urls"u8, PyValues.FromList(sockets.Select(socket => socket.Url)));
         Add(owner, "listen"u8, Listen(sockets));
         Add(owner, "activated"u8, PyNumbers.From(activated));
-        Add(owner, "descriptors"u8, PyValues.FromList(sockets.Select(socket => (object?)socket.Descriptor)));
+        Add(owner, "descriptors"u8, PyValues.FromList(sockets.Concat(others).Select(socket => (object?)socket.Descriptor)));
     }
 
     public static void Add(PyRef owner, ReadOnlySpan<byte> name, PyNew value)

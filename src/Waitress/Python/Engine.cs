@@ -22,7 +22,7 @@ internal static class Engine
         using var types = PyObjects.Import("types"u8).OrThrow();
         using var make = PyObjects.GetAttribute(types, "SimpleNamespace"u8).OrThrow();
         using var engine = PyObjects.Call(make).OrThrow();
-        Bound.AddSockets(engine, server.Sockets, server.Activated);
+        Bound.AddSockets(engine, server.Sockets, server.Activated, server.AdminSockets);
         Add(engine, "threads"u8, PyNumbers.From(settings.Interpreters > 0 ? settings.ThreadsOfWorker : server.Threads));
         var type = interpreter.CallableType.Ref;
         Add(engine, "start"u8, new Function("start", 0, _ => Detached(server.Start)).ToPython(type));
@@ -34,6 +34,11 @@ internal static class Engine
         Add(engine, "requests"u8, new Function("requests", 0, _ => Requests(server.Orders)).ToPython(type));
         Add(engine, "interrupt"u8, new Function("interrupt", 2,
             values => PyNumbers.From(server.Pool?.Interrupt(PyNumbers.ToInt64(values[0]), values[1]) ?? false)).ToPython(type));
+        Add(engine, "called"u8, new Function("called", 1, values => Called(server, PyTexts.ToText(values[0]))).ToPython(type));
+        Add(engine, "collector"u8, new Function("collector", 1, values => Told(server.Pool, values[0])).ToPython(type));
+        Add(engine, "activity"u8, new Function("activity", 0, _ => PyTexts.FromText(server.Activity())).ToPython(type));
+        Add(engine, "thread_of"u8, new Function("thread_of", 1, values => PyNumbers.From(server.ThreadOf(PyNumbers.ToInt64(values[0])))).ToPython(type));
+        Add(engine, "answer"u8, new Function("answer", 2, values => Answer(server, values)).ToPython(type));
         Add(engine, "ended"u8, new Function("ended", 0, _ => PyNumbers.From(server.Ended)).ToPython(type));
         Add(engine, "close"u8, new Function("close", 0, _ => Attached(() => Close(server, log))).ToPython(type));
         Add(engine, "interpreters"u8, PyNumbers.From(settings.Interpreters));
@@ -54,7 +59,7 @@ internal static class Engine
 
     private static void Add(PyRef engine, ReadOnlySpan<byte> name, PyNew value) => Bound.Add(engine, name, value);
 
-    private static PyNew Events(Mailbox log)
+    internal static PyNew Events(Mailbox log)
     {
         using var list = PySequences.NewList();
         foreach (var (what, text) in log.Take())
@@ -69,11 +74,13 @@ internal static class Engine
     internal static PyNew Requests(Orders orders)
     {
         using var list = PySequences.NewList();
-        var (threads, timedOut, recycle) = orders.Take();
+        var (threads, timedOut, recycle, collector, stacks) = orders.Take();
         var complete = threads == 0 || AppendTuple(list, "grow", threads);
         foreach (var late in timedOut)
             complete = complete && AppendTuple(list, "timeout", late.Thread, late.Number, late.Seconds, late.Request);
-        complete = complete && (recycle is null || AppendTuple(list, "recycle", recycle));
+        complete = complete && (recycle is null || AppendTuple(list, "recycle", recycle)) && (!collector || AppendTuple(list, "collector"));
+        foreach (var (question, request) in stacks)
+            complete = complete && AppendTuple(list, "stack", question, request);
         return complete ? list.Move() : default;
     }
 
@@ -81,6 +88,27 @@ internal static class Engine
     {
         using var made = PyValues.FromList(items);
         return !made.IsNull && PySequences.Append(list, PySequences.TupleOf(made));
+    }
+
+    /// <summary>collector(figures): what the interpreter's garbage collector has done.</summary>
+    internal static PyNew Told(Pool? pool, PyRef figures)
+    {
+        if (pool is not null)
+            pool.Collector = [.. PyValues.ToList(figures).OfType<long>()];
+        return Singletons.NewNone();
+    }
+
+    private static PyNew Called(Server server, string name)
+    {
+        server.AppName = name;
+        return Singletons.NewNone();
+    }
+
+    // answer(question, text): the order "stack" is done; None: there is none.
+    private static PyNew Answer(Server server, PyArguments values)
+    {
+        server.Questions.Answer(PyNumbers.ToInt64(values[0]), values[1].IsNone ? null : PyTexts.ToText(values[1]));
+        return Singletons.NewNone();
     }
 
     private static PyNew Stop(Server server, bool graceful) => Detached(() => server.Stop(graceful));

@@ -152,6 +152,7 @@ internal sealed class InterpreterWorker(Server server, InterpreterTask task, Mai
         Bound.Add(made, "requests"u8, new Function("requests", 0, _ => _pool is null ? PySequences.NewList() : Engine.Requests(_pool.Orders)).ToPython(type));
         Bound.Add(made, "interrupt"u8, new Function("interrupt", 2,
             values => PyNumbers.From(_pool?.Interrupt(PyNumbers.ToInt64(values[0]), values[1]) ?? false)).ToPython(type));
+        Bound.Add(made, "collector"u8, new Function("collector", 1, values => Engine.Told(_pool, values[0])).ToPython(type));
         Bound.Add(made, "frame"u8, new Function("frame", 1, values => Frame(PyNumbers.ToInt64(values[0]))).ToPython(type));
         Bound.Add(made, "retire"u8, new Function("retire", 0, _ => Retire()).ToPython(type));
         Bound.Add(made, "recycle"u8, new Function("recycle", 1, values => AskToRecycle(PyTexts.ToText(values[0]))).ToPython(type));

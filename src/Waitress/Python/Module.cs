@@ -85,6 +85,7 @@ internal static class Module
             ["values"] = outcome.Values,
             ["bind"] = null,
             ["open"] = null,
+            ["figures"] = null,
         });
         if (answer.IsNull)
             return default;
@@ -92,7 +93,9 @@ internal static class Module
         {
             var bind = new Function("bind", 2, values => Bound.Open(values, settings, interpreter));
             var open = new Function("open", 4, values => Engine.Open(values, settings, interpreter));
-            if (!PyDicts.Set(answer, "bind", bind.ToPython(interpreter.CallableType.Ref))
+            var figures = new Function("figures", 6, values => ServiceFigures.Open(values, settings, interpreter));
+            if (!PyDicts.Set(answer, "figures", figures.ToPython(interpreter.CallableType.Ref))
+                || !PyDicts.Set(answer, "bind", bind.ToPython(interpreter.CallableType.Ref))
                 || !PyDicts.Set(answer, "open", open.ToPython(interpreter.CallableType.Ref)))
                 return default;
         }

@@ -59,7 +59,10 @@ internal sealed partial class ResponseWriter(Exchange exchange, IFeatureCollecti
         Bodiless = status is 204 or 205 or 304;
     }
 
-    public int Status => _head.StatusCode;
+    /// <summary>
+    /// The status of the answer; 499, nginx's number for it, when the client left before there was one. Kestrel has either that or a 500 there, by chance.
+    /// </summary>
+    public int Status => !Committed && exchange.ClientGone ? StatusCodes.Status499ClientClosedRequest : _head.StatusCode;
 
     public void Declare(long? length) => Declared = length;
 

@@ -40,6 +40,9 @@ internal sealed record LogEvent(int Id, string Logger, int Level, string Text)
     public static readonly LogEvent AccessLogCopied = new(106, "waitress", Info, "The access log {0} was copied and truncated; {1} line(s) that the copy lacks were written again");
     public static readonly LogEvent AccessLogCut = new(107, "waitress", Warning, "The access log {0} was truncated, and {1}: lines that were written meanwhile may be missing");
     public static readonly LogEvent AccessLogLeft = new(108, "waitress", Warning, "{0} bytes of lines for the access log were not written: the stop does not wait longer for {1}");
+    public static readonly LogEvent AdminServing = new(121, "waitress", Info, "Metrics, health and status on {0}");
+    public static readonly LogEvent OtherLayout = new(122, "waitress", Warning, "The supervisor is of another version, so what this worker counts is not in the metrics; restart the service (SIGUSR2) to have it there");
+
     public static readonly LogEvent ConnectionsDenied = new(161, "waitress", Warning, "Closed {0} connection(s) at once: deny or allow keeps their addresses out; the last was from {1}");
     public static readonly LogEvent ConnectionsOverLimit = new(162, "waitress", Warning, "Closed {0} connection(s) at once: their addresses had as many open as limit_per_address allows; the last was from {1}");
     public static readonly LogEvent RequestsDenied = new(163, "waitress", Warning, "Refused {0} request(s) with 403: deny or allow keeps their clients out; the last was from {1}");
@@ -53,6 +56,7 @@ internal sealed record LogEvent(int Id, string Logger, int Level, string Text)
         QueueDepth, Refused, LimitReached, LimitLeft, TooManyBytes, TooFewBytes, BodyForbidden, Disconnected, StorageFailed,
         ProxyHeaders, StillRunning, Lost, AcceptFailed, EngineFault, QueueTimeout, BacklogFull, ThreadBack, ThreadsStuck, TooManyStuck,
         AccessLogFailed, AccessLogBack, AccessLogLost, AccessLogReopened, AccessLogNotReopened, AccessLogCopied, AccessLogCut, AccessLogLeft,
+        AdminServing, OtherLayout,
         ConnectionsDenied, ConnectionsOverLimit, RequestsDenied, RequestsOverRate, ListRead, ListBroken,
     ];
 

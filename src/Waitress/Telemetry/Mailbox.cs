@@ -16,6 +16,10 @@ internal sealed class Mailbox(int wakeDescriptor) : IDisposable
     private readonly Queue<Entry> _entries = new();
     private readonly Socket _wake = new(new SafeSocketHandle(wakeDescriptor, ownsHandle: false));
     private int _lost;
+    private long _lostInAll;
+
+    /// <summary>Entries that did not fit, since the start.</summary>
+    public long Lost => Interlocked.Read(ref _lostInAll);
 
     public readonly record struct Entry(LogEvent Event, string Text);
 
@@ -27,6 +31,7 @@ internal sealed class Mailbox(int wakeDescriptor) : IDisposable
             if (_entries.Count == Capacity)
             {
                 _lost++;
+                _lostInAll++;
                 return;
             }
 

@@ -17,6 +17,8 @@ internal sealed class Orders(Action wake)
     private List<TimedOut> _timedOut = [];
     private int _threads;
     private string? _recycle;
+    private bool _collector;
+    private List<(long Question, long Request)> _stacks = [];
 
     public void Grow(int threads)
     {
@@ -39,13 +41,29 @@ internal sealed class Orders(Action wake)
         wake();
     }
 
+    /// <summary>Has the figures of Python's garbage collector told.</summary>
+    public void AskCollector()
+    {
+        lock (_gate)
+            _collector = true;
+        wake();
+    }
+
+    /// <summary>Has the stack of the thread told that serves a request; bounded by whoever asks (<see cref="Admin.Questions"/>).</summary>
+    public void AskStack(long question, long request)
+    {
+        lock (_gate)
+            _stacks.Add((question, request));
+        wake();
+    }
+
     /// <summary>Takes out all there is.</summary>
-    public (int Threads, IReadOnlyList<TimedOut> TimedOut, string? Recycle) Take()
+    public (int Threads, IReadOnlyList<TimedOut> TimedOut, string? Recycle, bool Collector, IReadOnlyList<(long Question, long Request)> Stacks) Take()
     {
         lock (_gate)
         {
-            var taken = (_threads, _timedOut, _recycle);
-            (_threads, _timedOut, _recycle) = (0, [], null);
+            var taken = (_threads, _timedOut, _recycle, _collector, _stacks);
+            (_threads, _timedOut, _recycle, _collector, _stacks) = (0, [], null, false, []);
             return taken;
         }
     }

@@ -62,6 +62,9 @@ internal sealed class Pool : IDisposable
 
     public Orders Orders { get; }
 
+    /// <summary>What Python's garbage collector has done in this pool's interpreter: as <see cref="Metrics.CollectorFigures"/> has them; replaced, never changed.</summary>
+    public long[] Collector { get; set; } = [];
+
     public PoolShare Share { get; }
 
     /// <summary>Those that serve, and those that were given up and are not back yet.</summary>

@@ -41,7 +41,10 @@ internal sealed class Worker(RequestQueue<Exchange> queue, Func<AppCall, bool> s
     /// <summary>Tells the OS's view of this thread; set by the thread itself.</summary>
     public ThreadProbe? Probe { get; private set; }
 
-    /// <summary>The call in which the thread is, where calls have a time limit.</summary>
+    /// <summary>The thread's ident and name in Python.</summary>
+    public (long Ident, string Name) Thread { get; private set; }
+
+    /// <summary>The call in which the thread is.</summary>
     public AppCall? CurrentCall => Volatile.Read(ref _call);
 
     /// <summary>Since when the thread has its present request, as a timestamp; 0: it has none.</summary>
@@ -64,6 +67,7 @@ internal sealed class Worker(RequestQueue<Exchange> queue, Func<AppCall, bool> s
     /// <summary>Serves until the queue is closed and empty, or the thread is not needed any more. Called attached, returns attached.</summary>
     public void Run()
     {
+        Thread = (PythonThread.Ident, PythonSide.ThreadName());
         using var thread = PythonThread.Detach();
         Probe = ThreadProbe.OfThisThread();
         try
@@ -129,8 +133,6 @@ internal sealed class Worker(RequestQueue<Exchange> queue, Func<AppCall, bool> s
     {
         Volatile.Write(ref _busySince, start);
         var call = new AppCall(exchange, limit, start);
-        if (limit is null)
-            return serve(call);
         Volatile.Write(ref _call, call);
         var stays = serve(call);
         Volatile.Write(ref _call, null);

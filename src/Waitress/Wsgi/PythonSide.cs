@@ -26,6 +26,16 @@ internal sealed class PythonSide : IDisposable
 
     public Interpreter Interpreter { get; }
 
+    /// <summary>The name of the calling thread, as its logging has it. Called attached.</summary>
+    public static string ThreadName()
+    {
+        using var threading = PyObjects.Import("threading"u8).OrThrow();
+        using var current = PyObjects.GetAttribute(threading, "current_thread"u8).OrThrow();
+        using var thread = PyObjects.Call(current).OrThrow();
+        using var name = PyObjects.GetAttribute(thread, "name"u8).OrThrow();
+        return PyObjects.Describe(name);
+    }
+
     /// <summary>io.BytesIO: the input stream of a body in memory.</summary>
     public PyPin BytesIO { get; }
 

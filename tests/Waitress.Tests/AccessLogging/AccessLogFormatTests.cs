@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Waitress.AccessLogging;
 using Waitress.Configuration;
+using Waitress.Guards;
 using Waitress.Http;
 using Waitress.Tests.Http;
 
@@ -105,7 +106,7 @@ public sealed class AccessLogFormatTests
     public async Task Client_ThatLeavesWithinItsBody_IsLoggedWith499()
     {
         var status = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var server = await EngineServer.StartAsync(Answer, observed: exchange => status.TrySetResult(exchange.EndedStatus));
+        await using var server = await EngineServer.StartAsync(Answer, observed: exchange => status.TrySetResult(exchange.Response.Status));
         using var client = server.Connect();
         client.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4000\r\n\r\nhalf");
         Assert.True(SpinWait.SpinUntil(() => server.InFlight.Count == 1, TimeSpan.FromSeconds(30)));
@@ -116,7 +117,7 @@ public sealed class AccessLogFormatTests
     [Fact]
     public void Refused_OnTheWire_HasHyphensForWhatIsNotKnown()
     {
-        var refused = new RefusedRequest(System.Net.IPEndPoint.Parse("[::ffff:10.1.2.3]:99"), 431, "Request headers too long.");
+        var refused = new RefusedRequest(System.Net.IPEndPoint.Parse("[::ffff:10.1.2.3]:99"), 431, "Request headers too long.", Refusal.HeadersTooLarge);
         Assert.Matches(@"^10\.1\.2\.3 - - \[[^]]+\] ""-"" 431 - ""-"" ""-""\n$", LineOf("combined", refused));
         Assert.Equal("- - - - - - - - - -\n", LineOf("%(m)s %(U)s %(H)s %(B)s %(D)s %(L)s %(queue_us)s %({a}i)s %({a}o)s %({HTTP_A}e)s", refused));
         using var parsed = JsonDocument.Parse(LineOf("json", refused));

@@ -44,6 +44,8 @@ public class SettingsReaderTests
         "unix_socket" => "/run/app.sock",
         "unix_socket_perms" => "660",
         "url_prefix" => "/app",
+        "admin_listen" => "127.0.0.1:9090",
+        "metrics_path" => "/metrics",
         "trusted_proxy" => "10.0.0.1",
         "trusted_proxy_headers" => "x-forwarded-for",
         "deny" or "allow" => "192.0.2.0/24",

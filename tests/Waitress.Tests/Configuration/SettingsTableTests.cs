@@ -21,6 +21,7 @@ public class SettingsTableTests
         "reload", "reload_extra", "control_socket", "pid", "user", "group", "umask", "chdir", "pythonpath", "daemon",
         "access_logfile", "access_logformat", "log_level", "log_format", "log_file", "log_syslog", "log_journal",
         "deny", "allow", "limit_per_address", "rate_limit", "header_timeout", "body_timeout", "min_body_rate", "min_response_rate",
+        "admin_listen", "metrics_path",
     ];
 
     /// <summary>Read by the Python package, which has no record of them.</summary>

@@ -8,6 +8,7 @@ using Waitress.Configuration;
 using Waitress.Dispatch;
 using Waitress.Http;
 using Waitress.Listening;
+using Waitress.Metrics;
 using Waitress.Telemetry;
 using Waitress.Tests.Telemetry;
 using Waitress.Workers;
@@ -31,7 +32,7 @@ internal sealed class EngineServer : IAsyncDisposable
     private readonly Action<Exchange>? serve;
     private readonly ConcurrentQueue<Exception> failures = [];
 
-    private EngineServer(Settings settings, Action<Exchange>? serve, Action<Exchange>? observed)
+    private EngineServer(Settings settings, Action<Exchange>? serve, WorkerFigures? figures, LiveRequests? live, Action<Exchange>? observed)
     {
         this.serve = serve;
         Log = new Mailbox((int)wake.Writer.Handle);
@@ -47,10 +48,12 @@ internal sealed class EngineServer : IAsyncDisposable
             if (exception is null)
                 Log.Post(LogEvent.EngineFault, text);
         });
-        var wire = new WireOptions(settings.Ident, TimeProvider.System, kestrelLog, _ => { });
-        listeners = new ListenerFactory(settings, new ConnectionGate(100, TimeProvider.System), kestrelLog);
+        var wire = new WireOptions(settings.Ident, TimeProvider.System, kestrelLog, refused => figures?.RecordRefused(refused.Refusal));
+        listeners = new ListenerFactory(settings, new ConnectionGate(100, TimeProvider.System, figures: figures), kestrelLog);
         kestrel = new KestrelServer(Options.Create(KestrelSetup.Options(settings, outcome.Sockets, wire)), listeners, kestrelLog);
-        Application = new Application(settings, queue, limits, watcher, InFlight, sweep, Log, observed);
+        observed += figures is null ? null : figures.Record;
+        Application = new Application(settings, queue, limits, watcher, InFlight, sweep, Log, observed,
+            service: figures is null ? null : new Service(figures.Board), live: live);
         Worker = new Thread(Work) { IsBackground = true };
     }
 
@@ -69,9 +72,9 @@ internal sealed class EngineServer : IAsyncDisposable
     public BlockingCollection<Exchange> Arrived { get; } = [];
 
     public static async Task<EngineServer> StartAsync(
-        Action<Exchange>? serve = null, Settings? settings = null, Action<Exchange>? observed = null)
+        Action<Exchange>? serve = null, Settings? settings = null, WorkerFigures? figures = null, LiveRequests? live = null, Action<Exchange>? observed = null)
     {
-        var server = new EngineServer(settings ?? Loopback, serve, observed);
+        var server = new EngineServer(settings ?? Loopback, serve, figures, live, observed);
         server.Worker.Start();
         await server.kestrel.StartAsync(server.Application, CancellationToken.None);
         return server;

@@ -34,7 +34,7 @@ internal static class TemporaryFiles
             {
                 try
                 {
-                    if (new FileInfo(link).LinkTarget is not { } target || !target.Contains("/waitress-", StringComparison.Ordinal))
+                    if (new FileInfo(link).LinkTarget is not { } target || !Path.GetFileName(target).StartsWith("waitress-", StringComparison.Ordinal))
                         continue;
                     using SafeFileHandle handle = File.OpenHandle(link);
                     sizes.Add(RandomAccess.GetLength(handle));

@@ -115,6 +115,8 @@ internal static class LogDocs
         [LogEvent.AccessLogCopied] = (["PATH", "N"], "logrotate's copytruncate; each process tells it for its own lines."),
         [LogEvent.AccessLogCut] = (["PATH", "REASON"], "Somebody cut the file, or the copy was compressed or moved to another place at once ([access-log.md](access-log.md))."),
         [LogEvent.AccessLogLeft] = (["N", "PATH"], "At the stop the file took no bytes for two seconds."),
+        [LogEvent.AdminServing] = (["http://HOST:PORT"], "`--admin-listen` is served from here on."),
+        [LogEvent.OtherLayout] = ([], "The package was upgraded and the service reloaded, so that supervisor and worker have different metrics."),
         [LogEvent.TooManyStuck] = (["N"], "From now on a stuck thread costs a place of the pool. Replace the process."),
         [LogEvent.ConnectionsDenied] = (["N", "PEER"], "Clients that `deny` or `allow` keeps out connected. The first at once, then at most every ten seconds, with the number since; so the next three."),
         [LogEvent.ConnectionsOverLimit] = (["N", "PEER"], "Addresses wanted more connections than `limit_per_address`."),

@@ -31,7 +31,7 @@ public sealed class RequestTimeoutsTests
         Assert.Equal((504, "close"), (answer.Status, RawConnection.Field(answer.Head, "Connection")));
         Assert.Contains("The application took too long", answer.Text, StringComparison.Ordinal);
         Assert.True(client.IsAtEnd());
-        var (threads, timedOut, recycle) = rig.Pool.Orders.Take();
+        var (threads, timedOut, recycle, _, _) = rig.Pool.Orders.Take();
         Assert.Equal([new TimedOut(7, 1, 5, "GET /slow")], timedOut);
         Assert.Equal((1, null), (threads, recycle));
         Assert.Equal((0, 1, 1L), (rig.Pool.Read().Threads, rig.Pool.Read().Stuck, rig.Pool.Read().TimedOut));

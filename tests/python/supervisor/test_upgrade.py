@@ -15,13 +15,13 @@ class UpgradeTest(unittest.TestCase):
         self.addCleanup(os.close, writing)
         os.set_inheritable(reading, True)
         environ = {"WAITRESS_UPGRADE": json.dumps({"sockets": [reading], "pid": os.getppid()})}
-        self.assertEqual(_upgrade.take(environ), ([reading], os.getppid()))
+        self.assertEqual(_upgrade.take(environ)[:2], ([reading], os.getppid()))
         self.assertFalse(os.get_inheritable(reading))
-        self.assertEqual(_upgrade.take(environ), ([], None))
+        self.assertEqual(_upgrade.take(environ), _upgrade.Inherited())
 
     def test_sockets_of_somebody_else_are_left_alone(self):
         environ = {"WAITRESS_UPGRADE": json.dumps({"sockets": [0], "pid": os.getppid() + 1})}
-        self.assertEqual(_upgrade.take(environ), ([], None))
+        self.assertEqual(_upgrade.take(environ), _upgrade.Inherited())
         self.assertEqual(environ, {})
 
     def test_successor_gets_the_sockets_and_its_end_is_noticed(self):
