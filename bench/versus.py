@@ -33,7 +33,12 @@ def main() -> None:
         turn = number % len(names)
         for name in names[turn:] + names[:turn]:
             folder, options = variants[name]
-            figures[name].append(access_log.run(options, given.port, given.seconds, given.connections, folder))
+            server = access_log.Server(options, given.port, folder)
+            try:
+                server.load(1, given.connections)
+                figures[name].append(server.load(given.seconds, given.connections))
+            finally:
+                server.stop()
     for name, rounds in figures.items():
         rates, costs = zip(*rounds)
         print(

@@ -12,69 +12,20 @@ internal delegate ReadOnlySpan<char> TextOf(in AccessEntry entry);
 /// <summary>A number of the request, or <see cref="AccessEntry.Unknown"/>.</summary>
 internal delegate long NumberOf(in AccessEntry entry);
 
-/// <summary>One atom of formats: how it is written, and what docs/access-log.md says of it. One of the three makes its value.</summary>
+/// <summary>Writes bytes that no client chooses.</summary>
+internal delegate void BytesOf(LineBuffer line, in AccessEntry entry);
+
+/// <summary>One atom of formats: how its value is had, and what docs/access-log.md says of it. One of the three makes the value.</summary>
 internal sealed record AccessLogAtom(string Name, string Help)
 {
     public TextOf? Text { get; init; }
 
     public NumberOf? Number { get; init; }
 
-    /// <summary>For what is made as bytes, of values that no client chooses.</summary>
-    public LinePart? Bytes { get; init; }
+    public BytesOf? Bytes { get; init; }
 
     /// <summary>Whether an empty text stays empty instead of a hyphen.</summary>
     public bool MayBeEmpty { get; init; }
-
-    /// <summary>As part of a line of text; what is not known is a hyphen.</summary>
-    public LinePart ForText(bool quoted)
-    {
-        if (Bytes is { } bytes)
-            return bytes;
-        if (Number is { } number)
-        {
-            return (line, in entry) =>
-            {
-                if (number(entry) is var value and not AccessEntry.Unknown)
-                    line.AddNumber(value);
-                else
-                    line.Add("-"u8);
-            };
-        }
-
-        return (line, in entry) =>
-        {
-            var value = Text!(entry);
-            if (value.IsEmpty && !MayBeEmpty)
-                line.Add("-"u8);
-            else
-                line.AddText(value, quoted);
-        };
-    }
-
-    /// <summary>As a JSON value; what is not known is null.</summary>
-    public LinePart ForJson()
-    {
-        if (Number is { } number)
-        {
-            return (line, in entry) =>
-            {
-                if (number(entry) is var value and not AccessEntry.Unknown)
-                    line.AddNumber(value);
-                else
-                    line.Add("null"u8);
-            };
-        }
-
-        var text = Text!;
-        return (line, in entry) =>
-        {
-            var value = text(entry);
-            if (value.IsEmpty)
-                line.Add("null"u8);
-            else
-                line.AddJson(value);
-        };
-    }
 }
 
 /// <summary>The table of atoms: Gunicorn's, then our own, whose names are words and tell their unit.</summary>

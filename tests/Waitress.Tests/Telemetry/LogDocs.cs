@@ -35,7 +35,8 @@ internal static class LogDocs
         File, syslog and journal may be had together. Where any of them is stated, the entries of `waitress` and below go there and nowhere else: handlers
         of the app do not get them any more (`propagate` is off), and its own loggers are left alone. The options hold for the supervisor, its
         workers and interpreters, each of which opens the destination itself; and for `serve()` and `create_server()`, which without such keywords
-        (or `WAITRESS_LOG_*`) leave logging as it is. A destination that can't be had ends the program at its start.
+        (or `WAITRESS_LOG_*`) leave logging as it is. A destination that can't be had ends the program at its start. A reload (SIGHUP) gives the workers what
+        the settings say then; the supervisor keeps what it began with.
 
         With `--log-format=json` and no destination the root logger gets the same form when the app has set up no handlers, so that all of standard
         error can be parsed. The keys: `time` (universal, RFC 3339), `level`, `logger`, `message`, `pid`, `worker` (the worker's name, or null), and
