@@ -33,8 +33,11 @@ internal sealed partial class Server
         var stuck = loops.Count > 0 && loops.All(loop => loop.WaitingSince != 0) ? loops.Max(loop => loop.WaitingSince) : 0;
         return sum with
         {
-            Threads = loops.Count, Busy = loops.Sum(loop => loop.Unanswered), TimedOut = _loops.Sums.TimedOut,
-            EveryBusySince = (long)(stuck * (1e9 / TimeProvider.System.TimestampFrequency)), Refused = _limits.Refused,
+            Threads = loops.Count,
+            Busy = loops.Sum(loop => loop.Unanswered),
+            TimedOut = _loops.Sums.TimedOut,
+            EveryBusySince = (long)(stuck * (1e9 / TimeProvider.System.TimestampFrequency)),
+            Refused = _limits.Refused,
         };
     }
 

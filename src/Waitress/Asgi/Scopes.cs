@@ -1,8 +1,8 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text;
-using Waitress.Configuration;
 using Microsoft.AspNetCore.Http;
+using Waitress.Configuration;
 using Waitress.CPython;
 using Waitress.Http;
 using Waitress.Wsgi;
