@@ -88,6 +88,7 @@ internal static partial class SettingsTable
         .. ClientRows,
         .. LoggingRows,
         .. AdminRows,
+        .. MemoryRows,
 
         new("url_scheme", App, Text, "http")
         {
@@ -239,6 +240,7 @@ internal static partial class SettingsTable
         App => "What the app is told",
         SettingGroup.Asgi => "Asynchronous apps",
         Proxies => "Proxies in front",
+        SettingGroup.Tls => "TLS and versions of HTTP",
         SettingGroup.Clients => "Who may connect, and at what pace",
         Limits => "Limits",
         Logging => "What is told",
