@@ -31,10 +31,14 @@ internal abstract unsafe class PyAwaitable
     /// <summary>A new Python object for this awaitable.</summary>
     public PyNew ToPython(PyRef type) => PyOwned.Make(type, this);
 
+    /// <summary>The Python object is gone.</summary>
+    internal void Drop() => GiveUp();
+
     /// <summary>Goes on: done, or what to wait for. Runs attached, on the thread of the event loop.</summary>
     protected abstract Step Continue();
 
-    /// <summary>What awaits this was cancelled, or has had another exception thrown into it.</summary>
+    /// <summary>Nobody will ask again: what awaited this was cancelled, had another exception thrown into it, or the object is gone. Attached;
+    /// may be called more than once, also after the end.</summary>
     protected virtual void GiveUp()
     {
     }
@@ -142,6 +146,9 @@ internal ref struct Step
     internal PyNew Value;
 
     internal bool IsDone { get; private init; }
+
+    /// <summary>Whether there is a future to wait for: neither done nor failed.</summary>
+    public readonly bool IsWait => !IsDone && !Value.IsNull;
 
     /// <summary>A Python error is set.</summary>
     public static Step Failed => default;

@@ -39,7 +39,13 @@ internal static unsafe class PyOwned
 
             // In a forked child the table of handles may be locked by a thread that does not exist there.
             if (handle != 0 && !Fork.InChild)
+            {
+                // One that was never awaited may hold references still.
+                if (State(self) is PyAwaitable awaitable)
+                    awaitable.Drop();
                 GCHandle.FromIntPtr(handle).Free();
+            }
+
             var type = new PyRef(Singletons.TypeOf(new PyRef(self)));
             ((delegate* unmanaged[Cdecl]<nint, void>)Api.PyType_GetSlot(type, HeapType.Free))(self);
             Api.Py_DecRef(type);

@@ -176,6 +176,14 @@ public sealed class PyAwaitableTests(PythonProcess python)
     });
 
     [Fact]
+    public void Object_NeverAwaited_GivesUpWhenItIsGone() => python.Do(() =>
+    {
+        var givenUp = 0;
+        With(new Awaitable(Returns("never"), () => givenUp++), () => Assert.Equal(0, givenUp));
+        Assert.Equal(1, givenUp);
+    });
+
+    [Fact]
     public void Type_ForPython_IsACoroutineThatNobodyMakes() => python.Do(() => With(new Awaitable(Returns("x")), () =>
     {
         Assert.Equal("True True", Py.Text("f'{isinstance(awaitable, collections.abc.Awaitable)} {isinstance(awaitable, collections.abc.Coroutine)}'"));

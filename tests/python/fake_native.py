@@ -201,7 +201,7 @@ class FakeNative(types.ModuleType):
         self.bindings.append(binding)
         return binding
 
-    def open(self, app, wake_fd, environ, handoff, interface):
+    def open(self, app, wake_fd, environ, handoff, interface="wsgi"):
         if self.open_error is not None:
             raise self.open_error
         engine = FakeEngine(app, wake_fd, environ, handoff, interface)

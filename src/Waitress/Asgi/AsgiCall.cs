@@ -11,6 +11,9 @@ internal abstract class AsgiCall(EventLoop loop, Exchange exchange)
 {
     // Whoever waits looks again for itself when it is woken.
     private readonly List<PyPin> _waiting = [];
+
+    // At so many it is looked for futures that were given up: an app may do so again and again while nothing happens.
+    private int _pruneAt = 32;
     private PyPin? _task;
     private bool _touched, _taskEnded;
     private long _begun;
@@ -110,6 +113,8 @@ internal abstract class AsgiCall(EventLoop loop, Exchange exchange)
 
     protected Step Wait()
     {
+        if (_waiting.Count >= _pruneAt)
+            PruneWaiting();
         using var future = loop.Side.NewFuture();
         if (future.IsNull)
             return Step.Failed;
@@ -166,6 +171,21 @@ internal abstract class AsgiCall(EventLoop loop, Exchange exchange)
         DropWaiting();
         _task?.Dispose();
         _task = null;
+    }
+
+    private void PruneWaiting()
+    {
+        _waiting.RemoveAll(future =>
+        {
+            using var ask = PyObjects.GetAttribute(future.Ref, "done"u8);
+            using var done = ask.IsNull ? default : PyObjects.Call(ask);
+            if (done.IsNull || !PyObjects.IsTrue(done))
+                return false;
+            future.Dispose();
+            return true;
+        });
+        PythonError.Clear();
+        _pruneAt = Math.Max(32, 2 * _waiting.Count);
     }
 
     private void DropWaiting()

@@ -35,7 +35,7 @@ internal sealed class SendAwaitable(HttpCall call, PyPin body, int sent, bool la
         if (_over)
             return Step.Done(Singletons.NewNone());
         var step = call.GoOnSending(body.Ref, ref _sent, last);
-        if (step.IsDone)
+        if (!step.IsWait)
             GiveUp();
         return step;
     }
@@ -43,6 +43,8 @@ internal sealed class SendAwaitable(HttpCall call, PyPin body, int sent, bool la
     // Cancelled in the middle of a body: the app may send on, and what it left out makes the answer too short, which is noticed at its end.
     protected override void GiveUp()
     {
+        if (_over)
+            return;
         _over = true;
         body.Dispose();
     }

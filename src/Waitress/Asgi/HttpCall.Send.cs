@@ -214,7 +214,7 @@ internal sealed partial class HttpCall
             response.CutShort();
         }
 
-        if (!_trailersFollow || response is { Declared: not null })
+        if (!_trailersFollow || (response is { Declared: not null } && !Exchange.IsMultiplexed))
             End();
     }
 

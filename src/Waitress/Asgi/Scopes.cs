@@ -28,7 +28,7 @@ internal sealed class Scopes : IDisposable
     private readonly Dictionary<string, PyPin> _texts = [];
     private readonly Dictionary<PeerAddress, PyPin> _clients = new(ReferenceEqualityComparer.Instance); // Each connection has one object.
     private readonly Dictionary<(string, string), PyPin> _servers = [];
-    private readonly PyPin _template, _webSocket, _asgi, _extensions;
+    private readonly PyPin _template, _webSocket, _asgi, _extensions, _streamExtensions;
     private readonly PyPin _asgiKey, _extensionsKey, _version, _method, _scheme, _path, _rawPath, _query, _headers, _client, _server, _state;
 
     public Scopes(LoopSide side, Settings settings)
@@ -43,6 +43,9 @@ internal sealed class Scopes : IDisposable
         using var extensions = PyDicts.New().OrThrow();
         Require(PyDicts.Set(extensions, "http.response.pathsend", PyDicts.New()));
         _extensions = Keep(extensions.Borrow().New());
+        using var ofStreams = PyDicts.Copy(_extensions.Ref).OrThrow();
+        Require(PyDicts.Set(ofStreams, "http.response.trailers", PyDicts.New())); // HTTP/1.1 answers have none here.
+        _streamExtensions = Keep(ofStreams.Borrow().New());
         using var scope = PyDicts.New().OrThrow();
         Require(PyDicts.Set(scope, "type", PyTexts.FromText("http")) && PyDicts.Set(scope, "http_version", PyTexts.FromText("1.1"))
             && PyDicts.Set(scope, "method", PyTexts.FromText("GET")) && PyDicts.Set(scope, "scheme", PyTexts.FromText(settings.UrlScheme))
@@ -61,7 +64,7 @@ internal sealed class Scopes : IDisposable
         using var scope = PyDicts.Copy(_template.Ref);
         var made = !scope.IsNull
             && PyDicts.Set(scope, _asgiKey.Ref, PyDicts.Copy(_asgi.Ref))
-            && PyDicts.Set(scope, _extensionsKey.Ref, PyDicts.Copy(_extensions.Ref))
+            && PyDicts.Set(scope, _extensionsKey.Ref, PyDicts.Copy((exchange.IsMultiplexed ? _streamExtensions : _extensions).Ref))
             && (_side.State.Ref.IsNone || PyDicts.Set(scope, _state.Ref, PyDicts.Copy(_side.State.Ref)))
             && SetLine(scope, exchange) && SetPeers(scope, exchange) && PyDicts.Set(scope, _headers.Ref, Headers(exchange));
         return made ? scope.Move() : default;

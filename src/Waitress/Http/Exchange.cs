@@ -170,9 +170,9 @@ internal sealed class Exchange : IValueTaskSource
     public void Answered(long at) => _times.Answered = at;
 
     /// <summary>Calls back when the client leaves, once, on any thread; at once if it has.</summary>
-    public void WatchClient(Action left) => _link.WatchClient(left, Times.Began);
+    public void WatchClient(Action left) => _link.Watch(left, Times.Began);
 
-    public void StopWatchingClient() => _link.StopWatchingClient();
+    public void StopWatchingClient() => _link.StopWatching();
 
     /// <summary>A write has found that nobody reads.</summary>
     public void ClientLost() => _link.ClientLost();

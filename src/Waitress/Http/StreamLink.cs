@@ -31,13 +31,13 @@ internal sealed class StreamLink(Http2Wire wire, IHttpRequestLifetimeFeature lif
         wire.ExchangeStarted();
     }
 
-    public override void WatchClient(Action left, long since)
+    public override void Watch(Action left, long since)
     {
-        _watch.Dispose();
+        StopWatching();
         _watch = lifetime.RequestAborted.UnsafeRegister(static left => ((Action)left!)(), left);
     }
 
-    public override void StopWatchingClient() => _watch.Dispose();
+    public override void StopWatching() => _watch.Unregister(); // Not Dispose, which waits for a callback that is under way.
 
     public override void WhenClosed(Action action) => _closed += action;
 

@@ -72,6 +72,10 @@ internal sealed class WireGuard : ExchangeLink, IDuplexPipe, IConnectionLifetime
 
     public override bool IsMultiplexed => false;
 
+    public override void Watch(Action left, long since) => Client.Watch(left, since);
+
+    public override void StopWatching() => Client.StopWatching();
+
     public override EndPoint? LocalEndPoint => _connection.LocalEndPoint;
 
     public override bool ClientGone => Client.Gone;
@@ -107,10 +111,6 @@ internal sealed class WireGuard : ExchangeLink, IDuplexPipe, IConnectionLifetime
     /// <summary>Puts a wire around every connection of an endpoint.</summary>
     public static void Use(ListenOptions endPoint, WireOptions options) =>
         endPoint.Use(next => connection => RunAsync(connection, next, options));
-
-    public override void WatchClient(Action left, long since) => Client.Watch(left, since);
-
-    public override void StopWatchingClient() => Client.StopWatching();
 
     public override void WhenClosed(Action action) => _closed += action;
 

@@ -52,6 +52,25 @@ public sealed class AsgiDisconnectTests(AsgiServer server) : IClassFixture<AsgiS
     }
 
     [Fact]
+    public async Task Client_LeavingWhileSendWaits_LeavesNoneOfTheBodyBehind()
+    {
+        await using var other = await PythonServer.StartAsync("asgi_suite:app");
+        var before = await RssAsync(other);
+        for (var turn = 0; turn < 30; turn++)
+        {
+            var name = Pattern.Name();
+            using var client = await RawClient.ConnectAsync(other.EndPoint, receiveBuffer: 4096);
+            await client.SendAsync($"GET /big?size=8000000&name={name} HTTP/1.1\r\nHost: test\r\n\r\n");
+            await client.ReceiveBytesAsync(1000);
+            client.Abort();
+            await other.Log.WaitForMark($"oserror {name} True");
+        }
+
+        Assert.InRange(await RssAsync(other) - before, long.MinValue, 120_000); // KiB; 240 MB would stay otherwise.
+        Assert.Equal(0, await other.StopAsync());
+    }
+
+    [Fact]
     public async Task Client_LeavingInManyPhases_LeavesNothingBehind()
     {
         var from = server.Log.Lines.Count;
@@ -71,5 +90,11 @@ public sealed class AsgiDisconnectTests(AsgiServer server) : IClassFixture<AsgiS
 
         await server.Server.AssertServesAsync();
         Assert.DoesNotContain(server.Log.Lines.Skip(from), line => line.Contains("Fault in the server", StringComparison.Ordinal) || line.Contains("never retrieved", StringComparison.Ordinal));
+    }
+
+    private static async Task<long> RssAsync(PythonServer server)
+    {
+        using var client = await server.ConnectAsync();
+        return long.Parse((await client.GetAsync("/rss")).Text, System.Globalization.CultureInfo.InvariantCulture);
     }
 }
