@@ -233,7 +233,12 @@ public sealed class StatusPageTests(StatusPageTests.Chromium chromium) : IClassF
         {
             status["routes"]![list] = new JsonArray(new JsonObject
             {
-                ["method"] = "OPTIONS", ["path"] = "/" + new string('w', 150), ["requests"] = 1_234_567, ["errors"] = 234_567, ["mean"] = 59.9, ["max"] = 59.9,
+                ["method"] = "OPTIONS",
+                ["path"] = "/" + new string('w', 150),
+                ["requests"] = 1_234_567,
+                ["errors"] = 234_567,
+                ["mean"] = 59.9,
+                ["max"] = 59.9,
             });
         }
 
