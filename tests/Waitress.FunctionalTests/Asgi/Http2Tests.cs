@@ -25,16 +25,18 @@ public sealed class AsgiHttp2Tests(AsgiHttp2Server server) : IClassFixture<AsgiH
     public async Task Requests_AtOnce_AreAnswered()
     {
         using var http = server.Server.Http();
-        var body = Pattern.Bytes(1_000_000);
+        // What is echoed while it comes is small: .NET's client reads no answer before it has sent its request whole, and streams that wait for that
+        // would hold the window that they share.
+        var (large, small) = (Pattern.Bytes(1_000_000), Pattern.Bytes(20_000));
         var answers = await Task.WhenAll(Enumerable.Range(0, 20).Select(async number =>
         {
-            using var content = new ByteArrayContent(body);
+            using var content = new ByteArrayContent(number % 2 == 0 ? small : large);
             using var answer = await SendAsync(http, HttpMethod.Post, number % 2 == 0 ? "/echo" : "/digest", content);
             return number % 2 == 0
                 ? Pattern.Digest(await answer.Content.ReadAsByteArrayAsync())
                 : JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement.GetProperty("sha256").GetString();
         })).Within("all answers");
-        Assert.All(answers, digest => Assert.Equal(Pattern.Digest(body), digest));
+        Assert.Equal(Enumerable.Range(0, 20).Select(number => Pattern.Digest(number % 2 == 0 ? small : large)), answers);
     }
 
     [Fact]
