@@ -1,19 +1,17 @@
 #!/bin/sh
-# second-attempt.sh LOG FAILED: runs once more, alone, the few functional tests that failed in the run that wrote LOG; ends with 0 and
-# their names on stdout when all of them pass now.
+# second-attempt.sh LOG FAILED: runs once more, alone, the few C# tests that failed in the run that wrote LOG; ends with 0 and their
+# names on stdout when all of them pass now.
 #
-# Functional tests start real programs beside whatever else the machine does, and among three thousand of them one may meet a pause
-# of seconds. One failure of that kind must not hide the other results; it must not be lost either, so ./test names it loudly.
-# Unit tests get no second attempt, nor do more than three failures: that is no accident.
+# Among three thousand tests with real programs, sockets and threads, beside whatever else the machine does, one may meet a pause of
+# seconds. One failure of that kind must not hide the other results; it must not be lost either, so ./test names it loudly.
+# More than three failures get no second attempt: that is no accident.
 set -eu
 
 log=$1 failed=$2
 names=$(sed -n 's/^ *Failed \(Waitress\.[A-Za-z0-9_.]*\).*\[.*\]$/\1/p' "$log" | sort -u)
 [ "$failed" -le 3 ] && [ -n "$names" ] || exit 1
-filter=
-for name in $names; do
-    case $name in Waitress.FunctionalTests.*) ;; *) exit 1 ;; esac
-    filter="$filter${filter:+|}FullyQualifiedName=$name"
+for assembly in Waitress.CPython.Tests Waitress.Tests Waitress.FunctionalTests; do
+    filter=$(echo "$names" | sed -n "s/^$assembly\\./FullyQualifiedName=&/p" | paste -sd '|')
+    [ -z "$filter" ] || dotnet test "tests/$assembly" --no-build -tl:off --filter "$filter" >&2
 done
-dotnet test tests/Waitress.FunctionalTests --no-build -tl:off --filter "$filter" >&2
 echo "$names" | tr '\n' ' '

@@ -127,7 +127,7 @@ class Objects:
                     self._consider(each, size, items)
                     if items >= HUGE_ITEMS:
                         huge.add(id(each))
-        held = gc.get_referents(*(part if not huge else [each for each in part if id(each) not in huge]))
+        held = referents(part if not huge else [each for each in part if id(each) not in huge])
         for each in itertools.compress(held, map(self._untracked.__contains__, map(type, held))):
             if type(each) not in LENGTHS:
                 if each.__sizeof__() >= LARGE_BLOCK:
@@ -177,6 +177,15 @@ def slices(objects: list[object], stopped: Callable[[], bool]) -> Iterator[list[
     objects.clear()
 
 
+def referents(objects: list[Any]) -> list[Any]:
+    """What they hold, as the collector sees it; of modules nothing: their dict is an object of its own.
+
+    A module in C may show what is not alive: _asyncio of CPython 3.12 shows its list of freed iterators. To hold one of those, even for
+    the call, frees it twice; then the list has no end, and the next who walks it (the collector too) uses up all memory.
+    """
+    return gc.get_referents(*[each for each in objects if type(each) is not types.ModuleType])
+
+
 def name_of(kind: type) -> str:
     """module.Class as it can be searched for; built-in types without their module."""
     try:
@@ -220,7 +229,7 @@ def _owned(item: object) -> int:
             left -= 1
             total += size(each)
             if gc.is_tracked(each) or type(each) in (dict, tuple):
-                below += gc.get_referents(each)
+                below += referents([each])
         while below and left:
             # Held by its owner, and here by a name and for the call.
             each = below.pop()

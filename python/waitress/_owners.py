@@ -11,7 +11,7 @@ import time
 import types
 from collections import deque
 
-from waitress._objects import name_of, slices
+from waitress._objects import name_of, referents, slices
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,14 +98,14 @@ def _look_everywhere(wanted: set[int], ours: set[int], pause: list[float], stopp
     pause.append(time.perf_counter() - begun)
     for part in slices(objects, stopped):
         begun = time.perf_counter()
-        nothing = wanted.isdisjoint(map(id, gc.get_referents(*part)))
+        nothing = wanted.isdisjoint(map(id, referents(part)))
         pause[0] = max(pause[0], time.perf_counter() - begun)
         if nothing:
             continue
         for each in part:
             if _is_ours(each, ours):
                 continue
-            for target in wanted.intersection(map(id, gc.get_referents(each))):
+            for target in wanted.intersection(map(id, referents([each]))):
                 edge = _edge(each, target)
                 if edge is not None and (target not in best or edge.rank < best[target].rank):
                     best[target] = edge
