@@ -36,6 +36,7 @@ COMMANDS = {
     "reopen": "open log files anew after they were moved; ends when every worker has",
     "stacks": "the Python stacks of every worker, now, without stopping it",
     "gc": "collect Python's garbage in every worker",
+    "memory": "what the memory of every worker is made of, and what has grown since it was asked last",
     "stop": "stop gracefully",
 }
 COLUMNS: tuple[tuple[str, Callable[[dict[str, Any]], str], str], ...] = (
@@ -54,6 +55,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run the program; returns its exit code."""
     parser = _parser()
     options = parser.parse_args(argv)
+    if options.limit is not None and (options.command != "memory" or options.limit < 0):
+        parser.error("--limit is for memory, a number of objects from 0 on")
     if options.watch and options.command not in ("status", "workers"):
         parser.error("--watch is for status and workers")
     if options.command != "top" and (options.admin or options.once or options.interval is not None):
@@ -71,7 +74,8 @@ def main(argv: list[str] | None = None) -> int:
             if options.watch:
                 _watch(connection, options)
             else:
-                _show(options, connection.ask(options.command))
+                arguments = {} if options.limit is None else {"limit": options.limit}
+                _show(options, connection.ask(options.command, **arguments))
     except ControlError as error:
         print(error, file=sys.stderr)
         return error.code
@@ -100,6 +104,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--admin", metavar="ADDRESS", help="of top: ask there (--admin-listen) instead: for a server without a supervisor, or from another machine")
     parser.add_argument("--interval", metavar="SECONDS", type=_seconds, help=f"of top: how often; {TOP_SECONDS:g} by default")
     parser.add_argument("--once", action="store_true", help="of top: show it once, as plain lines")
+    parser.add_argument(
+        "--limit", type=int, metavar="N", help="look at no more than about N objects of each worker, evenly chosen (memory); 0 for all; 2,000,000 unless stated"
+    )
     return parser
 
 
@@ -198,13 +205,25 @@ def _show_collected(result: dict[str, Any]) -> None:
         print(f"Worker {worker['name']}: {told.get('error') or '{} objects collected'.format(told['collected'])}")
 
 
+def _show_memory(result: dict[str, Any]) -> None:
+    from waitress import _memory_text
+
+    for worker in result["workers"]:
+        told = worker["result"]
+        print(f"Worker {worker['name']}, process {worker['pid']}")
+        print("\n".join(f"  {line}".rstrip() for line in ([told["error"]] if "error" in told else _memory_text.whole(told))))
+        print()
+    supervisor = result["supervisor"]
+    print(f"Supervisor, process {supervisor['pid']}: {_memory_text.size(supervisor['resident'])} resident")
+
+
 def _show_outcome(result: dict[str, Any]) -> None:
     wanted = result.get("wanted")
     print(result.get("text") or ("Done" if wanted is None else f"{wanted} worker{'' if wanted == 1 else 's'}"))
 
 
 SHOW: dict[str, Callable[[dict[str, Any]], None]] = {name: _show_outcome for name in COMMANDS}
-SHOW.update(status=_show_status, workers=_show_workers, stacks=_show_stacks, gc=_show_collected)
+SHOW.update(status=_show_status, workers=_show_workers, stacks=_show_stacks, gc=_show_collected, memory=_show_memory)
 
 
 def _addresses(result: dict[str, Any]) -> str:

@@ -84,6 +84,9 @@ class FakeEngine:
         self.interrupts.append((number, exception_type))
         return self.over
 
+    def memory(self):
+        return {"heap": 3 << 20, "committed": 8 << 20, "fragmented": 0, "collections": [3, 2, 1], "pauses": 0.01}
+
     def called(self, name):
         self.name = name
 

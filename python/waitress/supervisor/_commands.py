@@ -17,10 +17,14 @@ if TYPE_CHECKING:
     Reply = Callable[[dict[str, Any]], object]
 
 
+# A process with tens of millions of objects takes so long, with rests in between, and tracemalloc longer.
+MEMORY_SECONDS = 120.0
+
+
 class Commands:
     """One method per command; each calls ``reply`` exactly once."""
 
-    NAMES = ("status", "workers", "add", "remove", "reload", "reopen", "stacks", "gc", "figures", "stack", "stop")
+    NAMES = ("status", "workers", "add", "remove", "reload", "reopen", "stacks", "gc", "memory", "figures", "stack", "stop")
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
@@ -120,6 +124,27 @@ class Commands:
 
     def _stack(self, arguments: Mapping[str, Any], reply: Reply) -> None:
         self._supervisor.figures.stack(int(arguments["worker"]), int(arguments["request"]), reply)
+
+    def _memory(self, arguments: Mapping[str, Any], reply: Reply) -> None:
+        """One worker after the other: a report costs a second of processor time per million objects."""
+        limit = {"limit": max(0, int(arguments["limit"]))} if "limit" in arguments else {}
+        waiting = self._supervisor.workers
+        results: list[dict[str, Any]] = []
+
+        def next_worker() -> None:
+            if not waiting:
+                reply({"supervisor": {"pid": os.getpid(), "resident": _recycle.resident(os.getpid())}, "workers": results})
+                return
+            worker = waiting.pop(0)
+
+            def take(answer: Any) -> None:
+                results.append({"name": worker.name, "pid": worker.pid, "result": answer})
+                # From the loop: workers that can't be reached answer at once.
+                self._supervisor.loop.call_later(0, next_worker)
+
+            worker.ask("memory", take, MEMORY_SECONDS, **limit)
+
+        next_worker()
 
     def _stop(self, arguments: Mapping[str, Any], reply: Reply) -> None:
         reply({"ok": True})

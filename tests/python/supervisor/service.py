@@ -116,7 +116,7 @@ class Service(unittest.TestCase):
         self.values = {**VALUES, **values}
         self.board = Board(2 * self.values["workers"] + 16)
         self.addCleanup(self.board.close)
-        binding = types.SimpleNamespace(listen=[("127.0.0.1", "80")], descriptors=[], close=self.closed.append)
+        binding = types.SimpleNamespace(listen=[("127.0.0.1", "80")], urls=["http://127.0.0.1:80"], descriptors=[], close=self.closed.append)
         self.upgrade = types.SimpleNamespace(shared=False, pids=[], reaped=lambda pid, status: True)
         launch = types.SimpleNamespace(start=self.launch, wake_all=lambda: None)
         reread = lambda: ({}, self.faults) if self.faults else (self.values, [])  # noqa: E731
