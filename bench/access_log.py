@@ -26,9 +26,11 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def run(options: list[str], port: int, seconds: int, connections: int) -> tuple[float, float]:
+def run(
+    options: list[str], port: int, seconds: int, connections: int, folder: str = os.path.join(ROOT, "python")
+) -> tuple[float, float]:  # fmt: skip
     """Requests per second and CPU microseconds per request of one server."""
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join([os.path.join(ROOT, "python"), ROOT])}
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join([folder, ROOT])}
     command = [sys.executable, "-m", "waitress", f"--listen=127.0.0.1:{port}", "--threads=4", *options, "examples.hello:app"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environ) as server:
         try:
