@@ -204,7 +204,7 @@ class Screen:
         frame = _top_frame.Frame(self._status, width, height, self._per_second, self._unicode)
         keys = self._terminal.has_keys
         if self._open is not None:
-            lines = frame.of_stack(self._open, self._stack, BACK)
+            lines = frame.of_stack(self._open, self._stack, BACK, self._note())
         else:
             lines = frame.lines(self._chosen, self._note(), FOOTER if keys else None)
         self._terminal.draw((_shown(text), look) for text, look in lines)

@@ -67,14 +67,14 @@ class Frame:
             shown += [("", ""), *cut(lines, rows, chosen)]
         return self._trim(shown + bottom)
 
-    def of_stack(self, request: Mapping[str, Any], stack: str, footer: str) -> list[Line]:
+    def of_stack(self, request: Mapping[str, Any], stack: str, footer: str, note: Line | None = None) -> list[Line]:
         """One request and the stack it is in; of a long one the innermost calls, which are at its end."""
         where = [
             f"age {_units.age(request['age'])}", f"state {request['state']}", f"worker {self._name(request)}",
             f"thread {clean(request['thread'] or _units.UNKNOWN)}", f"client {clean(request['client'] or _units.UNKNOWN)}",
         ]  # fmt: skip
         head: list[Line] = [
-            (self._service(), "title"), ("", ""),
+            *([note] if note else []), (self._service(), "title"), ("", ""),
             (f"{clean(request['method'])} {clean(request['path'])}", "head"),
             *((line, "") for line in flow(where, "   ", self._width)),
             ("", ""),

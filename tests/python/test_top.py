@@ -344,6 +344,9 @@ class SupervisorTest(ControlCase):
         self.answers["figures"] = {**example(), "in_flight": {"partial": False, "requests": []}}
         program.until("state ended")
         self.assertTrue(any("pass_gate()" in line for line in program.lines))
+        program.send(" ")
+        program.until("Paused at")
+        program.send(" ")
         program.send("\r")
         program.until("(none)")
         program.send("q")

@@ -172,6 +172,39 @@ public sealed class StatusPageTests(StatusPageTests.Chromium chromium) : IClassF
     }
 
     [Fact]
+    public async Task Stack_OfARequestThatHasEnded_IsClosedAndOpenedAgain()
+    {
+        await using var server = await PythonServer.StartAsync("suite:app", ["--admin-listen=0"]);
+        using var admin = await AdminClient.OfAsync(server.Log);
+        var status = JsonNode.Parse((await admin.GetAsync("/status.json")).Text)!;
+        status["in_flight"]!["requests"] = JsonNode.Parse(
+            """[{"worker": 0, "id": 1, "age": 9.0, "state": "app", "method": "GET", "path": "/slow", "client": "::1", "thread": "waitress-0"}]""");
+        var running = status.ToJsonString();
+        status["in_flight"]!["requests"] = new JsonArray();
+        var (ended, now) = (status.ToJsonString(), running);
+        var page = await chromium.Browser.OpenAsync();
+        await page.FirstRunAsync(HeldTimers);
+        await page.AnswerAsync("*", url => url.Contains("/stack", StringComparison.Ordinal) ? "the stack" : url.Contains("status.json", StringComparison.Ordinal) ? now : null);
+        await page.GoAsync($"http://127.0.0.1:{admin.Port}/status");
+        await page.UntilAsync("document.querySelector('#flight button') && waiting() === 1");
+        await page.ClickAsync("#flight button");
+        await page.UntilAsync("document.querySelector('#flight pre')?.innerText === 'the stack'");
+        now = ended;
+        await page.ValueAsync("due()");
+        await page.UntilAsync("/GET \\/slow\\s+ended/.test(document.querySelector('#flight').innerText) && waiting() === 1");
+
+        // Its row is there until the page looks again.
+        await page.ClickAsync("#flight button");
+        await page.UntilAsync("!document.querySelector('#flight pre')");
+        await page.ClickAsync("#flight button");
+        await page.UntilAsync("document.querySelector('#flight pre')?.innerText === 'the stack'");
+        await page.ValueAsync("due()");
+        await page.UntilAsync("asked() >= 5 && waiting() === 1 && /GET \\/slow\\s+ended/.test(document.querySelector('#flight').innerText)");
+        Assert.Equal("", await page.TextAsync("#alarm"));
+        Assert.Empty(page.Faults);
+    }
+
+    [Fact]
     public async Task Server_ThatEndsAndComesBack_IsSaidClearly()
     {
         await using var server = await PythonServer.StartAsync("suite:app", ["--admin-listen=0"]);

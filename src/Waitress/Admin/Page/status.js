@@ -43,7 +43,7 @@ function offer(request, cell) {
   if (!button) {
     button = element("button", { type: "button", "aria-expanded": "false" }, "Stack");
     button.setAttribute("aria-label", `Stack of ${request.method} ${request.path}`);
-    button.addEventListener("click", () => open.has(name) ? close(name) : look(name, button));
+    button.addEventListener("click", () => open.has(name) ? close(name) : look(request, button));
     cell.append(button);
   }
   button.hidden = !request.thread && !open.has(name);
@@ -56,16 +56,14 @@ function close(name) {
   button.setAttribute("aria-expanded", "false");
 }
 
-async function look(name, button) {
-  const [worker, id] = name.split(":");
+async function look(request, button) {
   const text = element("pre", { tabindex: "0", "aria-label": "Python stack, innermost call last" }, "…");
   const row = element("tr", {}, element("td", { colspan: 7 }, text));
-  const request = last.in_flight.requests.find(each => nameOf(each) === name);
-  open.set(name, { row, button, request });
+  open.set(nameOf(request), { row, button, request });
   button.closest("tr").after(row);
   button.setAttribute("aria-expanded", "true");
   try {
-    const answer = await fetch(`stack?worker=${worker}&id=${id}`, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+    const answer = await fetch(`stack?worker=${request.worker}&id=${request.id}`, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
     text.textContent = (await answer.text()).trimEnd();
   } catch {
     text.textContent = "The server does not answer";
