@@ -43,7 +43,9 @@ internal sealed class AccessLog : IDisposable
             return null;
         var format = AccessLogFormat.Compile(settings.AccessLogFormat, new AccessLogPlace(settings, worker), out var refused)
             ?? throw new ArgumentException($"access_logformat: {refused}", nameof(settings));
-        return new AccessLog(format, path == StandardOutput ? LogFile.OpenStandardOutput() : LogFile.Open(path), log);
+
+        // Whole: an app may change the working folder.
+        return new AccessLog(format, path == StandardOutput ? LogFile.OpenStandardOutput() : LogFile.Open(Path.GetFullPath(path)), log);
     }
 
     public void Start() => _writer.Start();

@@ -12,69 +12,20 @@ internal delegate ReadOnlySpan<char> TextOf(in AccessEntry entry);
 /// <summary>A number of the request, or <see cref="AccessEntry.Unknown"/>.</summary>
 internal delegate long NumberOf(in AccessEntry entry);
 
-/// <summary>One atom of formats: how it is written, and what docs/access-log.md says of it. One of the three makes its value.</summary>
+/// <summary>Writes bytes that no client chooses.</summary>
+internal delegate void BytesOf(LineBuffer line, in AccessEntry entry);
+
+/// <summary>One atom of formats: how its value is had, and what docs/access-log.md says of it. One of the three makes the value.</summary>
 internal sealed record AccessLogAtom(string Name, string Help)
 {
     public TextOf? Text { get; init; }
 
     public NumberOf? Number { get; init; }
 
-    /// <summary>For what is made as bytes, of values that no client chooses.</summary>
-    public LinePart? Bytes { get; init; }
+    public BytesOf? Bytes { get; init; }
 
     /// <summary>Whether an empty text stays empty instead of a hyphen.</summary>
     public bool MayBeEmpty { get; init; }
-
-    /// <summary>As part of a line of text; what is not known is a hyphen.</summary>
-    public LinePart ForText(bool quoted)
-    {
-        if (Bytes is { } bytes)
-            return bytes;
-        if (Number is { } number)
-        {
-            return (line, in entry) =>
-            {
-                if (number(entry) is var value and not AccessEntry.Unknown)
-                    line.AddNumber(value);
-                else
-                    line.Add("-"u8);
-            };
-        }
-
-        return (line, in entry) =>
-        {
-            var value = Text!(entry);
-            if (value.IsEmpty && !MayBeEmpty)
-                line.Add("-"u8);
-            else
-                line.AddText(value, quoted);
-        };
-    }
-
-    /// <summary>As a JSON value; what is not known is null.</summary>
-    public LinePart ForJson()
-    {
-        if (Number is { } number)
-        {
-            return (line, in entry) =>
-            {
-                if (number(entry) is var value and not AccessEntry.Unknown)
-                    line.AddNumber(value);
-                else
-                    line.Add("null"u8);
-            };
-        }
-
-        var text = Text!;
-        return (line, in entry) =>
-        {
-            var value = text(entry);
-            if (value.IsEmpty)
-                line.Add("null"u8);
-            else
-                line.AddJson(value);
-        };
-    }
 }
 
 /// <summary>The table of atoms: Gunicorn's, then our own, whose names are words and tell their unit.</summary>
@@ -106,7 +57,7 @@ internal static class AccessLogAtoms
         new("queue_us", "microseconds that it waited for a thread") { Number = static (in entry) => entry.Exchange is { Times: var times } ? AccessEntry.Between(times.Queued, times.Taken) : AccessEntry.Unknown },
         new("gil_us", "microseconds that its thread then waited for the GIL; 0 when the thread had it already") { Number = static (in entry) => entry.Exchange is { Times: { Taken: > 0 } times } ? AccessEntry.ToMicroseconds(times.GilWait) : AccessEntry.Unknown },
         new("app_us", "microseconds inside the app and its iterable") { Number = static (in entry) => entry.Exchange is { Times: var times } ? AccessEntry.Between(times.Taken, times.Answered) : AccessEntry.Unknown },
-        new("request_bytes", "bytes of the request's body, decoded; 0 with `asynchronous=false`, where the app reads it") { Number = static (in entry) => entry.Exchange?.Body.Length ?? AccessEntry.Unknown },
+        new("request_bytes", "bytes of the request's body, decoded; 0 with `asynchronous=false`, where the app reads it; of an ASGI app what it has read") { Number = static (in entry) => entry.Exchange?.Body.Length ?? AccessEntry.Unknown },
         new("host", "`Host` header") { Text = static (in entry) => entry.Exchange is { } exchange ? Field(exchange.Request.Headers.Host) : null },
         new("scheme", "`http` or `https`; what a trusted proxy says counts") { Text = static (in entry) => entry.Exchange is null ? null : entry.Exchange.Client.Scheme ?? entry.Place.Settings.UrlScheme },
         new("worker", "name of the worker process, as in the supervisor's log") { Text = static (in entry) => entry.Place.Worker },

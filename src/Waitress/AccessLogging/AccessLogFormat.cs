@@ -2,8 +2,50 @@ using System.Text;
 
 namespace Waitress.AccessLogging;
 
-/// <summary>Writes a part of a line.</summary>
-internal delegate void LinePart(LineBuffer line, in AccessEntry entry);
+/// <summary>How the value of an atom is written.</summary>
+internal enum ValueForm
+{
+    /// <summary>Between quotes of the format.</summary>
+    Quoted,
+
+    /// <summary>Outside of quotes, where a space would begin another field.</summary>
+    Bare,
+
+    /// <summary>As a JSON value.</summary>
+    Json,
+}
+
+/// <summary>A part of each line: text that is always the same, then the value of an atom, if there is one.</summary>
+internal readonly record struct LinePart(byte[] Before, AccessLogAtom? Atom, ValueForm Form)
+{
+    public void Write(LineBuffer line, in AccessEntry entry)
+    {
+        line.Add(Before);
+        if (Atom is null)
+            return;
+        if (Atom.Text is { } text)
+        {
+            var value = text(entry);
+            if (value.IsEmpty && !Atom.MayBeEmpty)
+                AddUnknown(line);
+            else if (Form == ValueForm.Json)
+                line.AddJson(value);
+            else
+                line.AddText(value, Form == ValueForm.Quoted);
+        }
+        else if (Atom.Number is { } number)
+        {
+            if (number(entry) is var value and not AccessEntry.Unknown)
+                line.AddNumber(value);
+            else
+                AddUnknown(line);
+        }
+        else
+            Atom.Bytes!(line, entry);
+    }
+
+    private void AddUnknown(LineBuffer line) => line.Add(Form == ValueForm.Json ? "null"u8 : "-"u8);
+}
 
 /// <summary>A format of lines, compiled once into the parts that each line is made of. Immutable, used by any thread.</summary>
 internal sealed class AccessLogFormat
@@ -33,7 +75,7 @@ internal sealed class AccessLogFormat
             _ => Parse(format, out refused),
         };
         refused = parts is null ? Refused(format) : null;
-        return parts is null ? null : new AccessLogFormat([.. parts, Literal("\n")], place);
+        return parts is null ? null : new AccessLogFormat([.. parts], place);
     }
 
     /// <summary>The part of a format that is not allowed, or null.</summary>
@@ -47,15 +89,8 @@ internal sealed class AccessLogFormat
 
     public void Write(LineBuffer line, in AccessEntry entry)
     {
-        foreach (var part in _parts)
-            part(line, entry);
-    }
-
-    /// <summary>Text that is the same in every line.</summary>
-    public static LinePart Literal(string text)
-    {
-        var bytes = Encoding.UTF8.GetBytes(text);
-        return (line, in _) => line.Add(bytes);
+        foreach (ref readonly var part in _parts.AsSpan())
+            part.Write(line, entry);
     }
 
     private static List<LinePart>? Parse(string format, out string? refused)
@@ -79,30 +114,30 @@ internal sealed class AccessLogFormat
             else
             {
                 var end = format.IndexOf(')', at);
-                var part = end > 0 && format[at + 1] == '(' && end + 1 < format.Length ? Atom(format[(at + 2)..end], format[end + 1], quoted) : null;
-                if (part is null)
+                var atom = end > 0 && format[at + 1] == '(' && end + 1 < format.Length ? Atom(format[(at + 2)..end], format[end + 1]) : null;
+                if (atom is null)
                 {
                     refused = end > 0 ? format[at..Math.Min(end + 2, format.Length)] : format[at..];
                     break;
                 }
 
-                Flush();
-                parts.Add(part);
+                parts.Add(new LinePart(Taken(), atom, quoted ? ValueForm.Quoted : ValueForm.Bare));
                 at = end + 2;
             }
         }
 
-        Flush();
+        literal.Append('\n');
+        parts.Add(new LinePart(Taken(), null, ValueForm.Bare));
         return refused is null ? parts : null;
 
-        void Flush()
+        byte[] Taken()
         {
-            if (literal.Length > 0)
-                parts.Add(Literal(literal.ToString()));
+            var bytes = Encoding.UTF8.GetBytes(literal.ToString());
             literal.Clear();
+            return bytes;
         }
     }
 
-    private static LinePart? Atom(string name, char conversion, bool quoted) =>
-        AccessLogAtoms.Find(name) is { } atom && (conversion == 's' || (conversion == 'd' && atom.Number is not null)) ? atom.ForText(quoted) : null;
+    private static AccessLogAtom? Atom(string name, char conversion) =>
+        AccessLogAtoms.Find(name) is { } atom && (conversion == 's' || (conversion == 'd' && atom.Number is not null)) ? atom : null;
 }

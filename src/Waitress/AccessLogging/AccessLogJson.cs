@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Waitress.AccessLogging;
 
 /// <summary>The fields of a line of <c>json</c>, each the value of an atom. What is not known is null; every line has every field.</summary>
@@ -12,25 +14,28 @@ internal static class AccessLogJson
         ("trace_id", "trace"), ("refused", "refused"),
     ];
 
+    private static readonly AccessLogAtom Time = new("time", "") { Bytes = WriteTime };
+    private static readonly AccessLogAtom Pid = new("pid", "") { Bytes = static (line, in entry) => line.Add(entry.Place.Pid) };
+
     public static List<LinePart> Parts()
     {
         var parts = new List<LinePart>();
-        foreach (var (field, atom) in Fields)
+        foreach (var (field, name) in Fields)
         {
-            parts.Add(AccessLogFormat.Literal($"{(parts.Count == 0 ? "{" : ",")}\"{field}\":"));
-            parts.Add(field switch
+            var atom = field switch
             {
                 "time" => Time,
-                "pid" => static (line, in entry) => line.Add(entry.Place.Pid),
-                _ => AccessLogAtoms.Find(atom)!.ForJson(),
-            });
+                "pid" => Pid,
+                _ => AccessLogAtoms.Find(name)!,
+            };
+            parts.Add(new LinePart(Encoding.UTF8.GetBytes($"{(parts.Count == 0 ? "{" : ",")}\"{field}\":"), atom, ValueForm.Json));
         }
 
-        parts.Add(AccessLogFormat.Literal("}"));
+        parts.Add(new LinePart("}\n"u8.ToArray(), null, ValueForm.Json));
         return parts;
     }
 
-    private static void Time(LineBuffer line, in AccessEntry entry)
+    private static void WriteTime(LineBuffer line, in AccessEntry entry)
     {
         line.Add("\""u8);
         entry.Clock.WriteIso(line, entry.Now);

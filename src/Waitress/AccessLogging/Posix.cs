@@ -14,7 +14,7 @@ namespace Waitress.AccessLogging;
 /// </remarks>
 internal static class Posix
 {
-    /// <summary>errno of a full disk, of a pipe without a reader that has ended, of a descriptor that would have to wait.</summary>
+    /// <summary>errno: there is no file of that name; the descriptor would have to wait (Linux, and macOS with the BSDs).</summary>
     public const int NoSuchFile = 2, Again = 11, AgainOnBsd = 35;
 
     private const string Libc = "libc", SystemNative = "libSystem.Native";

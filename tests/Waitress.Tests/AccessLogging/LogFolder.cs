@@ -10,7 +10,7 @@ namespace Waitress.Tests.AccessLogging;
 internal sealed class LogFolder : IDisposable
 {
     private readonly (Socket Reader, Socket Writer) _wake = MailboxTests.Connected();
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("waitress-log-");
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("log-");
     private readonly List<LogWriter> _writers = [];
 
     public LogFolder() => Told = new Mailbox((int)_wake.Writer.Handle);
