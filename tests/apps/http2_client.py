@@ -174,6 +174,15 @@ def empty_continuation_flood(client: Client) -> None:
     flood(client, ContinuationFrame(1, b"").serialize() * 100, 1000)
 
 
+def endless_headers(client: Client) -> None:
+    """A header block that never ends, with a sign of life now and then."""
+    until_settings(client)
+    client.send(HeadersFrame(1, client.encoder.encode([(":method", "GET")])).serialize())
+    while not client.closed and time.monotonic() < client.began + PATIENCE:
+        client.send(ContinuationFrame(1, client.encoder.encode([("x-a", "b")])).serialize())
+        client.read(0.3)
+
+
 def continuation_flood(client: Client) -> None:
     """Header fields without end."""
     until_settings(client)
