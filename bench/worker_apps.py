@@ -25,3 +25,26 @@ def flask():
     app = Flask("bench")
     app.add_url_rule("/", view_func=lambda: jsonify(message="Hello, World!", numbers=list(range(10))))
     return app
+
+
+def _compute():
+    total = 0
+    for number in range(30_000):
+        total += number * number
+    return total
+
+
+def computing(environ, start_response):
+    _compute()
+    return hello(environ, start_response)
+
+
+def waiting(environ, start_response):
+    time.sleep(0.02)
+    return hello(environ, start_response)
+
+
+def mixed(environ, start_response):
+    _compute()
+    time.sleep(0.01)
+    return hello(environ, start_response)

@@ -20,7 +20,7 @@ from platform_tag import platform_tag
 from project_metadata import DISTRIBUTION, ROOT, entry_points_file, metadata, version
 
 PACKAGE = ROOT / "python"
-SOURCE_ROOTS = (".ci", "src", "python", "eng", "tests", "examples", "docs", "bench")
+SOURCE_ROOTS = (".ci", ".github", "deploy", "src", "python", "eng", "tests", "examples", "docs", "bench")
 NOT_SOURCE = {"bin", "obj", "__pycache__", "artifacts", "TestResults"}
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from importlib.machinery import ModuleSpec
     from types import ModuleType
+    from typing import Any
 
     from waitress._native import InterpreterInside
 
@@ -47,25 +48,39 @@ def serve(worker: InterpreterInside) -> None:
     pool = Pool(worker, worker.recycle, worker.name)
     pool.start(worker.attach(app))
     worker.serving()
+    reports: dict[str, Any] = {}
     while not worker.leaving():
         worker.wait(True)
         pool.obey()
-        _answer(worker)
+        _answer(worker, reports)
     worker.retire()
     # Requests that have begun are finished, however long they take, as long as the server itself goes on.
     deadline = None
     while pool.join(0.0) and (deadline is None or time.monotonic() < deadline):
         worker.wait(False)
         pool.obey()
-        _answer(worker)
+        _answer(worker, reports)
         if deadline is None and worker.ended():
             deadline = time.monotonic() + JOIN_SECONDS
     del app, pool
     end_threads(worker)
 
 
-def _answer(worker: InterpreterInside) -> None:
-    if not worker.asked():
+def _answer(worker: InterpreterInside, reports: dict[str, Any]) -> None:
+    question, _, reader = (worker.asked() or "").partition(" ")
+    if question == "memory":
+        import json
+
+        from waitress import _memory
+
+        try:
+            # Without what is the process's: the main interpreter's report has it.
+            made = reports.setdefault(reader, _memory.Reports()).make()
+            worker.answer(json.dumps({name: value for name, value in made.items() if name not in ("process", "engine", "interpreters")}))
+        except Exception as error:
+            worker.answer(json.dumps({"error": f"{type(error).__name__}: {error}"}))
+        return
+    if not question:
         return
     import faulthandler
     import tempfile

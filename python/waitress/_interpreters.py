@@ -6,6 +6,7 @@ Each is a Python thread of the main interpreter that is inside the engine all it
 from __future__ import annotations
 
 import atexit
+import json
 import logging
 import os
 import sys
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("waitress")
 
+# A supervisor's question is answered within seconds, also where an interpreter computes without pause in C.
+STACKS_SECONDS = 2.0
+MEMORY_SECONDS = 30.0
 # Py_NewInterpreterFromConfig and the per-interpreter GIL came with it (PEP 684).
 FIRST_VERSION = (3, 12)
 
@@ -139,9 +143,17 @@ class Interpreters:
 
     def stacks(self) -> list[dict[str, Any]]:
         """The stacks of every interpreter's threads, innermost call first."""
+        none = f"  no answer within {STACKS_SECONDS:g} seconds\n"
+        return [{"thread": worker.name, "ident": 0, "stack": worker.ask("stacks", STACKS_SECONDS) or none} for worker in self._all()]
+
+    def memory(self, reader: str) -> list[dict[str, Any]]:
+        """The memory report of every interpreter, one after the other: its own Python objects."""
+        none = json.dumps({"error": f"no answer within {MEMORY_SECONDS:g} seconds"})
+        return [{"name": worker.name, **json.loads(worker.ask(f"memory {reader}", MEMORY_SECONDS) or none)} for worker in self._all()]
+
+    def _all(self) -> list[InterpreterWorker]:
         with self._lock:
-            workers = [worker for worker, _ in self._workers + self._former]
-        return [{"thread": worker.name, "ident": 0, "stack": worker.stacks() or "  no answer within two seconds\n"} for worker in workers]
+            return [worker for worker, _ in self._workers + self._former]
 
     def end(self, seconds: float) -> list[str]:
         """Tell all to leave and wait for them; the names of those whose threads are stuck."""

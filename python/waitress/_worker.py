@@ -12,6 +12,7 @@ import select
 import signal
 import socket
 import sys
+import threading
 import time
 
 from waitress import _channel, _imported, _insight
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
+    from waitress._memory import Reports
     from waitress._native import Configured
     from waitress.server import Server
 
@@ -48,10 +50,16 @@ class Control:
         self._open = True
         self._stop_deadline: float | None = None
         self._stop_told = False
+        # Held for a message: the main thread and one that makes a memory report may both have something to say.
+        self._sending = threading.RLock()
+        self._reports: Reports | None = None
+        self._reporter: threading.Thread | None = None
 
     def send(self, event: str, **more: Any) -> None:
+        message = _channel.encode({"event": event, **more})
         try:
-            self._channel.sendall(_channel.encode({"event": event, **more}))
+            with self._sending:
+                self._channel.sendall(message)
         except OSError:
             pass  # The supervisor is gone; wait() finds the end of the channel.
 
@@ -123,12 +131,32 @@ class Control:
             files = self._server.reopen() if self._server is not None else 0
             if "id" in message:
                 self.send("reply", id=message["id"], result={"files": files})
+        elif command == "memory":
+            self._report(message)
         else:
             try:
                 result = self._answer(str(command), message)
             except Exception as error:  # a question must never end the worker
                 result = {"error": f"{type(error).__name__}: {error}"}
             self.send("reply", id=message.get("id"), result=result)
+
+    def _report(self, message: dict[str, Any]) -> None:
+        """On a thread of its own, since it takes seconds and the main thread has to answer and to raise timeouts meanwhile."""
+        assert self._server is not None
+        if self._reporter is not None and self._reporter.is_alive():
+            self.send("reply", id=message.get("id"), result={"error": "a report is being made already"})
+            return
+        reports = self._reports = self._reports or self._server._reports("control")
+
+        def run() -> None:
+            try:
+                result = reports.make(int(message["limit"])) if "limit" in message else reports.make()
+            except Exception as error:
+                result = {"error": f"{type(error).__name__}: {error}"}
+            self.send("reply", id=message.get("id"), result=result)
+
+        self._reporter = threading.Thread(target=run, name="waitress-memory", daemon=True)
+        self._reporter.start()
 
     def _answer(self, command: str, message: dict[str, Any]) -> Any:
         interpreters = self._server._interpreters if self._server is not None else None
@@ -219,7 +247,6 @@ def _leave_to_supervisor(number: int, frame: FrameType | None) -> None:
 
 
 def _stacks() -> list[dict[str, Any]]:
-    import threading
     import traceback
 
     names = {thread.ident: thread.name for thread in threading.enumerate()}

@@ -12,23 +12,23 @@ import socket
 import sys
 import time
 
-from waitress import _control_path
+from waitress import _control_path, _units
+from waitress._control_client import Connection, ControlError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-CONNECT_SECONDS = 5.0
-# A reload waits for the app's import in each worker.
-ANSWER_SECONDS = 600.0
 WATCH_SECONDS = 1.0
-MAX_ANSWER = 32 * 1024 * 1024
+# Of top: the figures are over seconds, so more often would show no more; less often than that is a file's matter.
+TOP_SECONDS, LEAST_SECONDS, MOST_SECONDS = 2.0, 0.2, 3600.0
 # Home, and clear to the end: a redraw without a flicker.
 REDRAW = "\x1b[H\x1b[J"
 
 COMMANDS = {
     "status": "the service and its workers, as a table",
+    "top": "rates, times, workers, slow and failing routes and requests in flight with their stacks, live, until q or Ctrl-C",
     "workers": "the workers alone",
     "add": "one worker process more",
     "remove": "one worker process less",
@@ -36,6 +36,7 @@ COMMANDS = {
     "reopen": "open log files anew after they were moved; ends when every worker has",
     "stacks": "the Python stacks of every worker, now, without stopping it",
     "gc": "collect Python's garbage in every worker",
+    "memory": "what the memory of every worker is made of, and what has grown since it was asked last",
     "stop": "stop gracefully",
 }
 COLUMNS: tuple[tuple[str, Callable[[dict[str, Any]], str], str], ...] = (
@@ -45,83 +46,42 @@ COLUMNS: tuple[tuple[str, Callable[[dict[str, Any]], str], str], ...] = (
     ("REQUESTS", lambda worker: str(worker["requests"]), ">"),
     ("IN FLIGHT", lambda worker: str(worker["in_flight"]), ">"),
     ("QUEUE", lambda worker: str(worker["queue"]), ">"),
-    ("MEMORY", lambda worker: _size(worker.get("rss")), ">"),
-    ("AGE", lambda worker: _duration(worker["age"]), ">"),
+    ("MEMORY", lambda worker: "?" if worker.get("rss") is None else _units.size(worker["rss"]), ">"),
+    ("AGE", lambda worker: _units.duration(worker["age"]), ">"),
 )
-
-
-class ControlError(Exception):
-    """The text is for the person at the terminal."""
-
-    def __init__(self, text: str, code: int = 1) -> None:
-        super().__init__(text)
-        self.code = code
-
-
-class Connection:
-    """One connection to a supervisor; commands one after the other."""
-
-    def __init__(self, path: str) -> None:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.settimeout(CONNECT_SECONDS)
-        try:
-            self._socket.connect(path)
-        except OSError as error:
-            self._socket.close()
-            raise ControlError(f"Error: {_no_connection(path, error)}") from error
-        self._socket.settimeout(ANSWER_SECONDS)
-        self._file = self._socket.makefile("rb")
-
-    def ask(self, command: str, **arguments: object) -> dict[str, Any]:
-        """The result; ControlError when the server says no, ends, or does not answer."""
-        try:
-            self._socket.sendall(json.dumps({"command": command, **arguments}).encode() + b"\n")
-            line = self._file.readline(MAX_ANSWER)
-        except TimeoutError as error:
-            raise ControlError("Error: The server does not answer") from error
-        except OSError as error:
-            raise ControlError(f"Error: The server has gone: {error.strerror}") from error
-        if not line.endswith(b"\n"):
-            raise ControlError("Error: The server has gone, or dropped the connection")
-        try:
-            answer = json.loads(line)
-            text = answer.get("error")
-        except (ValueError, AttributeError) as error:
-            raise ControlError("Error: What listens there is not a server of ours") from error
-        if text is not None:
-            # What failed first and whole (a traceback), then what it means.
-            raise ControlError("\n".join(filter(None, (answer.get("detail"), f"Error: {text}"))))
-        return answer
-
-    def __enter__(self) -> Connection:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._file.close()
-        self._socket.close()
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the program; returns its exit code."""
     parser = _parser()
     options = parser.parse_args(argv)
+    if options.limit is not None and (options.command != "memory" or options.limit < 0):
+        parser.error("--limit is for memory, a number of objects from 0 on")
     if options.watch and options.command not in ("status", "workers"):
         parser.error("--watch is for status and workers")
-    if not hasattr(socket, "AF_UNIX") or os.name == "nt":
+    if options.command != "top" and (options.admin or options.once or options.interval is not None):
+        parser.error("--admin, --once and --interval are for top")
+    if options.admin and options.socket:
+        parser.error("--admin and --socket are two ways to the same: say one")
+    if options.admin is None and (not hasattr(socket, "AF_UNIX") or os.name == "nt"):
         print("Error: There is no supervisor on Windows, and so nothing to control", file=sys.stderr)
         return 1
     try:
+        if options.command == "top":
+            _top(options)
+            return 0
         with Connection(options.socket or os.environ.get("WAITRESS_CONTROL_SOCKET") or _find()) as connection:
             if options.watch:
                 _watch(connection, options)
             else:
-                _show(options, connection.ask(options.command))
+                arguments = {} if options.limit is None else {"limit": options.limit}
+                _show(options, connection.ask(options.command, **arguments))
     except ControlError as error:
         print(error, file=sys.stderr)
         return error.code
     except KeyboardInterrupt:
-        # Ctrl-C is how --watch ends; anything else was broken off.
-        return 0 if options.watch else 130
+        # Ctrl-C is how --watch and top end; anything else was broken off.
+        return 0 if options.watch or (options.command == "top" and not options.once) else 130
     except BrokenPipeError:
         # `waitress-ctl stacks | head`: and Python's own flush at exit must not complain again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -141,15 +101,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--socket", metavar="PATH", help="the server's control socket; without it, the one server of this user")
     parser.add_argument("--json", action="store_true", help="print the server's answer as JSON")
     parser.add_argument("--watch", action="store_true", help="show it anew each second, until Ctrl-C (status and workers)")
+    parser.add_argument("--admin", metavar="ADDRESS", help="of top: ask there (--admin-listen) instead: for a server without a supervisor, or from another machine")
+    parser.add_argument("--interval", metavar="SECONDS", type=_seconds, help=f"of top: how often; {TOP_SECONDS:g} by default")
+    parser.add_argument("--once", action="store_true", help="of top: show it once, as plain lines")
+    parser.add_argument(
+        "--limit", type=int, metavar="N", help="look at no more than about N objects of each worker, evenly chosen (memory); 0 for all; 2,000,000 unless stated"
+    )
     return parser
 
 
-def _no_connection(path: str, error: OSError) -> str:
-    if isinstance(error, PermissionError):
-        return f"{path}: only the owner of the server may control it"
-    if isinstance(error, (ConnectionRefusedError, FileNotFoundError)):
-        return f"No server answers at {path}"
-    return f"{path}: {error.strerror or error}"
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not LEAST_SECONDS <= seconds <= MOST_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text} is not from {LEAST_SECONDS:g} to {MOST_SECONDS:g}")
+    return seconds
 
 
 def _find() -> str:
@@ -160,7 +125,8 @@ def _find() -> str:
     if not found:
         raise ControlError(
             f"Error: No server of this user was found; looked in {', '.join(_control_path.folders())}. "
-            "A server has a control socket when it has a supervisor (docs/workers.md); one with control_socket needs --socket PATH"
+            "A server has a control socket when it has a supervisor (docs/workers.md); one with control_socket needs --socket PATH. "
+            "Of one without a supervisor, top shows what its admin address tells: --admin ADDRESS"
         )
     lines = [f"Error: {len(found)} servers run; say which by --socket PATH:"]
     for path in found:
@@ -170,6 +136,18 @@ def _find() -> str:
         except (ControlError, KeyError, TypeError, ValueError):
             lines.append(f"  {path}")
     raise ControlError("\n".join(lines), 2)
+
+
+def _top(options: argparse.Namespace) -> None:
+    # Here and not above: no other command needs it.
+    from waitress import _top, _top_source
+
+    source: _top_source.FromAdmin | _top_source.FromSupervisor
+    if options.admin is not None:
+        source = _top_source.FromAdmin(options.admin)
+    else:
+        source = _top_source.FromSupervisor(options.socket or os.environ.get("WAITRESS_CONTROL_SOCKET") or _find())
+    _top.run(source, options.interval or TOP_SECONDS, options.once, options.json)
 
 
 def _watch(connection: Connection, options: argparse.Namespace) -> None:
@@ -197,7 +175,7 @@ def _show(options: argparse.Namespace, result: dict[str, Any]) -> None:
 
 
 def _show_status(result: dict[str, Any]) -> None:
-    print(f"{_addresses(result)}: supervisor {result['pid']}, {result['state']}, generation {result['generation']}, up {_duration(result['uptime'])}")
+    print(f"{_addresses(result)}: supervisor {result['pid']}, {result['state']}, generation {result['generation']}, up {_units.duration(result['uptime'])}")
     print()
     _show_workers(result)
 
@@ -227,29 +205,29 @@ def _show_collected(result: dict[str, Any]) -> None:
         print(f"Worker {worker['name']}: {told.get('error') or '{} objects collected'.format(told['collected'])}")
 
 
+def _show_memory(result: dict[str, Any]) -> None:
+    from waitress import _memory_text
+
+    for worker in result["workers"]:
+        told = worker["result"]
+        print(f"Worker {worker['name']}, process {worker['pid']}")
+        print("\n".join(f"  {line}".rstrip() for line in ([told["error"]] if "error" in told else _memory_text.whole(told))))
+        print()
+    supervisor = result["supervisor"]
+    print(f"Supervisor, process {supervisor['pid']}: {_memory_text.size(supervisor['resident'])} resident")
+
+
 def _show_outcome(result: dict[str, Any]) -> None:
     wanted = result.get("wanted")
     print(result.get("text") or ("Done" if wanted is None else f"{wanted} worker{'' if wanted == 1 else 's'}"))
 
 
 SHOW: dict[str, Callable[[dict[str, Any]], None]] = {name: _show_outcome for name in COMMANDS}
-SHOW.update(status=_show_status, workers=_show_workers, stacks=_show_stacks, gc=_show_collected)
+SHOW.update(status=_show_status, workers=_show_workers, stacks=_show_stacks, gc=_show_collected, memory=_show_memory)
 
 
 def _addresses(result: dict[str, Any]) -> str:
     return " ".join(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}" for host, port in result["listen"])
-
-
-def _size(size: int | None) -> str:
-    return "?" if size is None else f"{size / (1 << 20):.1f} MiB"
-
-
-def _duration(seconds: float) -> str:
-    whole = int(seconds)
-    for unit, length, smaller, part in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
-        if whole >= length:
-            return f"{whole // length} {unit} {whole % length // part} {smaller}"
-    return f"{whole} s"
 
 
 if __name__ == "__main__":

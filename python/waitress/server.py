@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import WSGIApplication
 
+    from waitress._memory import Reports
     from waitress._native import Configured, Engine
     from waitress._worker import Control
 
@@ -73,6 +74,7 @@ class Server:
             for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
                 os.environ.pop(name, None)
         self._pool = Pool(self._engine, self._told_to_recycle)
+        self._memory_seconds = float(configured["values"].get("memory_report") or 0)
         self._interpreters = Interpreters(self._engine, application, _logging.stated(configured["values"])) if isinstance(application, AppName) else None
         self._loaded = False
         self._descriptors = [(number, os.fstat(number).st_ino) for number in self._engine.descriptors] if os.name != "nt" else []
@@ -156,15 +158,21 @@ class Server:
                 raise RuntimeError("This server is running already")
             self._state = "running"
         _exit.running.add(self)
+        reports = None
         try:
             self.load()
             with _signals.stop_signals(self._stop_by_signal, self._wake_engine, self._last):
                 try:
                     if self._announces:
-                        self.print_listen(SERVING)
+                        for url in self._engine.urls:
+                            logger.info("Serving on %s", url)
                         self.log_build()
                     if self._interpreters is None:
                         self._pool.start(self._engine.threads)
+                    if self._memory_seconds:
+                        from waitress import _memory
+
+                        reports = _memory.Periodic(self._memory_seconds, self._reports("log"))
                     self._wait_until_ended()
                 except BaseException:
                     self._engine.stop(False)
@@ -172,10 +180,19 @@ class Server:
                 finally:
                     self._join()
         finally:
+            if reports is not None:
+                reports.close()
             with self._lock:
                 self._state = "closed"
                 self._release()
             _exit.running.discard(self)
+
+    def _reports(self, reader: str) -> Reports:
+        """Memory reports for that reader: each sees the growth since what it saw last."""
+        from waitress import _memory
+
+        interpreters = self._interpreters
+        return _memory.Reports(self._engine, None if interpreters is None else lambda: interpreters.memory(reader))
 
     def _told_to_recycle(self, reason: str) -> None:
         if self._control is not None:

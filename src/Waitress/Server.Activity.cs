@@ -4,7 +4,7 @@ using Waitress.Metrics;
 
 namespace Waitress;
 
-/// <summary>What this process is doing, for the status page: its routes, its requests under way and the stacks they are in. Only with <c>admin_listen</c>.</summary>
+/// <summary>What this process is doing, for the status page: its routes, its requests under way and the stacks they are in. Only with <c>admin_listen</c> or a supervisor.</summary>
 internal sealed partial class Server : IActivity
 {
     // Looked at when somebody asks for metrics, which is seldom more often.
@@ -19,7 +19,13 @@ internal sealed partial class Server : IActivity
     public Questions Questions { get; } = new(TimeProvider.System);
 
     /// <summary>As <see cref="ActivityReport"/>; any thread.</summary>
-    public string Activity() => _routes is null || _live is null ? "{}" : ActivityReport.Write(_routes, _live, id => Serving(id)?.Thread.Name, TimeProvider.System);
+    public string Activity()
+    {
+        if (_routes is null || _live is null)
+            return "{}";
+        _routes.Wanted = true;
+        return ActivityReport.Write(_routes, _live, id => Serving(id)?.Thread.Name, TimeProvider.System);
+    }
 
     /// <summary>The ident of the Python thread that has a request; 0 when none has.</summary>
     public long ThreadOf(long request) => Serving(request)?.Thread.Ident ?? 0;
@@ -30,8 +36,8 @@ internal sealed partial class Server : IActivity
     async Task<string?> IActivity.StackAsync(int slot, long request) =>
         slot == 0 && ThreadOf(request) != 0 ? await Questions.AskAsync(number => Orders.AskStack(number, request)) : null;
 
-    private (LiveRequests Live, RouteTable Routes, ITimer Collectors) OpenActivity() => (new LiveRequests(), new RouteTable(TimeProvider.System),
-        TimeProvider.System.CreateTimer(static self => ((Server)self!).AskCollectors(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan));
+    private ITimer OpenCollectors() =>
+        TimeProvider.System.CreateTimer(static self => ((Server)self!).AskCollectors(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
 
     private void AskCollectors()
     {

@@ -11,6 +11,7 @@ using Waitress.Listening;
 using Waitress.Metrics;
 using Waitress.Processes;
 using Waitress.Telemetry;
+using Waitress.Tls;
 using Waitress.Workers;
 using Waitress.Wsgi;
 
@@ -44,22 +45,27 @@ internal sealed partial class Server : IDisposable
     private bool _stopping;
     private readonly Action<Exchange>? _observed; // Whoever wants to see ended requests adds itself while the server is made.
 
-    private Server(Settings settings, IReadOnlyList<ListenSocket> sockets, Handoff? handoff, Interpreter interpreter, PyRef app, Mailbox log, AccessLog? accessLog)
+    private Server(
+        Settings settings, IReadOnlyList<ListenSocket> sockets, LoadedCertificates? certificates, Handoff? handoff, Interpreter interpreter, PyRef app, Mailbox log,
+        AccessLog? accessLog)
     {
         (_settings, _sockets, _log, _accessLog) = (settings, sockets, log, accessLog);
         if (accessLog is not null)
             _observed += accessLog.Add;
         (_figures, _alone) = OpenFigures(handoff, log);
         _observed += _figures.Record;
+        if (settings.AdminListen is not null || handoff is { Board: >= 0 })
+            (_live, _routes) = (new LiveRequests(), new RouteTable(TimeProvider.System) { Wanted = settings.AdminListen is not null });
         if (settings.AdminListen is not null)
-            (_live, _routes, _collectors) = OpenActivity();
+            _collectors = OpenCollectors();
         _observed += _routes is null ? null : _routes.Record;
         _inFlight = new InFlight(handoff?.MaxRequests ?? 0, () => Orders!.Recycle("max_requests"));
 
         // A hand-off without a board is sockets alone: opened as root by a program that has no supervisor.
         _slot = handoff is null or { Board: < 0 } ? null : WorkerSlot.Open(handoff, TimeProvider.System, WriteFigures);
 
-        // A connection has one request at a time, so the queue can't be longer than there are connections.
+        // A connection of HTTP/1 has one request at a time, so the queue can't be longer than there are connections. Those of HTTP/2, which may have
+        // more, share the same bound.
         var backlog = settings.BacklogLimit ?? (int)Math.Min((long)settings.ConnectionLimit + sockets.Count, int.MaxValue);
         _queue = new RequestQueue<Exchange>(backlog, TimeProvider.System);
         _limits = new QueueLimits(_queue, TimeSpan.FromSeconds(settings.QueueTimeout), backlog, log, TimeProvider.System);
@@ -74,7 +80,8 @@ internal sealed partial class Server : IDisposable
         _clients = ClientGuard.From(settings, _guards, _slot?.Clients, log, TimeProvider.System);
         _listeners = new ListenerFactory(settings, connections, kestrelLog, text => log.Post(LogEvent.AcceptFailed, text), _slot, _clients);
         var wire = new WireOptions(settings.Ident, TimeProvider.System, kestrelLog, RefusedOnTheWire, () => _inFlight.Retiring);
-        _kestrel = new KestrelServer(Options.Create(KestrelSetup.Options(settings, sockets, wire)), _listeners, kestrelLog);
+        _certificates = certificates is null ? null : new CertificateWatch(certificates, TimeProvider.System, log);
+        _kestrel = new KestrelServer(Options.Create(KestrelSetup.Options(settings, sockets, wire, NewTls(), Http2Failed)), _listeners, kestrelLog);
         (_service, _admin) = OpenAdmin();
     }
 
@@ -101,7 +108,8 @@ internal sealed partial class Server : IDisposable
     /// stays open.
     /// </summary>
     public static Server Open(
-        Settings settings, IReadOnlyDictionary<string, string> environment, Handoff? handoff, Interpreter interpreter, PyRef app, Mailbox log)
+        Settings settings, LoadedCertificates? certificates, IReadOnlyDictionary<string, string> environment, Handoff? handoff, Interpreter interpreter, PyRef app,
+        Mailbox log)
     {
         // A worker's environment is its supervisor's: what systemd told that one is not meant for this process.
         var activated = handoff is not null || settings.ListenStated ? [] : InheritedSockets.FromSystemd(environment, Environment.ProcessId);
@@ -118,7 +126,9 @@ internal sealed partial class Server : IDisposable
         try
         {
             sockets = outcome.SocketsOrThrow();
-            return new Server(settings, sockets, handoff, interpreter, app, log, accessLog) { Activated = activated.Count > 0 };
+            foreach (var socket in sockets)
+                socket.IsTls = settings.Tls;
+            return new Server(settings, sockets, certificates, handoff, interpreter, app, log, accessLog) { Activated = activated.Count > 0 };
         }
         catch
         {
@@ -140,6 +150,7 @@ internal sealed partial class Server : IDisposable
             _accessLog?.Start();
             _admin?.Start();
             _collectors?.Change(TimeSpan.Zero, CollectorTime);
+            _certificates?.Start();
             _start = _kestrel.StartAsync(NewApplication(), CancellationToken.None);
         }
 
@@ -200,8 +211,15 @@ internal sealed partial class Server : IDisposable
     /// </summary>
     public void Retire() => Stop(graceful: true, retiring: true);
 
-    /// <summary>Opens log files anew, after logrotate has moved them. Called detached; waits for a file that takes no bytes, two seconds at most.</summary>
-    public void Reopen() => _accessLog?.Reopen();
+    /// <summary>
+    /// Opens log files anew, after logrotate has moved them, and looks for renewed certificates. Called detached; waits for a file that takes no
+    /// bytes, two seconds at most.
+    /// </summary>
+    public void Reopen()
+    {
+        _accessLog?.Reopen();
+        _certificates?.LookNow();
+    }
 
     private void Stop(bool graceful, bool retiring)
     {
@@ -237,6 +255,7 @@ internal sealed partial class Server : IDisposable
         _slot?.Dispose();
         CloseAdmin();
         _sweep.Dispose();
+        _certificates?.Dispose();
         _watcher.Dispose();
         _atOnce.Dispose();
         _pool?.Dispose();

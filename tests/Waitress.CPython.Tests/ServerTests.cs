@@ -36,6 +36,6 @@ public sealed class ServerTests(PythonProcess python)
     private static void Open(string path, Mailbox log)
     {
         using var app = Py.Evaluate("len");
-        Server.Open(new Settings { UnixSocket = path, ListenStated = true }, new Dictionary<string, string>(), null, Interpreter.Create(), app, log).Dispose();
+        Server.Open(new Settings { UnixSocket = path, ListenStated = true }, null, new Dictionary<string, string>(), null, Interpreter.Create(), app, log).Dispose();
     }
 }

@@ -5,6 +5,7 @@ internal sealed class ManualTime : TimeProvider
 {
     private readonly Lock gate = new();
     private readonly List<ManualTimer> timers = [];
+    private readonly DateTimeOffset start = DateTimeOffset.UtcNow - TimeSpan.FromDays(1);
     private TimeSpan now = TimeSpan.FromDays(1);
 
     /// <summary>Timers that wait; a test that moves the clock step by step sees here that the code under test has reached its next wait.</summary>
@@ -20,6 +21,8 @@ internal sealed class ManualTime : TimeProvider
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
     public override long GetTimestamp() => now.Ticks;
+
+    public override DateTimeOffset GetUtcNow() => start + now;
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {

@@ -4,6 +4,7 @@ install() puts it in place of the native module before `waitress` is imported an
 """
 from __future__ import annotations
 
+import json
 import os
 import socket
 import sys
@@ -83,6 +84,9 @@ class FakeEngine:
         self.interrupts.append((number, exception_type))
         return self.over
 
+    def memory(self):
+        return {"heap": 3 << 20, "committed": 8 << 20, "fragmented": 0, "collections": [3, 2, 1], "pauses": 0.01}
+
     def called(self, name):
         self.name = name
 
@@ -131,6 +135,9 @@ class FakeFigures:
 
     def answer(self, number, text):
         self.answers.append((number, text))
+
+    def status(self, reports):
+        return json.dumps({"reports": json.loads(reports)})
 
     def events(self):
         return []

@@ -7,6 +7,7 @@ import io
 import os
 import platform
 import shutil
+import struct
 import subprocess
 import sys
 import tarfile
@@ -122,6 +123,32 @@ class BackendTest(unittest.TestCase):
         with mock.patch.object(platform_tag, "elf_needs", lambda data: needs), mock.patch.object(sys, "platform", "linux"), \
                 mock.patch("platform.machine", lambda: "x86_64"):
             self.assertEqual(platform_tag.platform_tag(Path(__file__)), "manylinux_2_34_x86_64")
+
+    def test_platform_tag_of_musl_is_its_version_and_of_anything_more_the_machine_alone(self):
+        told = mock.Mock(stderr="musl libc (x86_64)\nVersion 1.2.5\nDynamic Program Loader\n")
+        loader = [Path("/lib/ld-musl-x86_64.so.1")]
+        for libraries, expected in (({"libc.musl-x86_64.so.1"}, "musllinux_1_2_x86_64"), ({"libc.musl-x86_64.so.1", "libstdc++.so.6"}, "linux_x86_64")):
+            with self.subTest(expected), mock.patch.object(platform_tag, "elf_needs", lambda data, libraries=libraries: (libraries, set())), \
+                    mock.patch.object(sys, "platform", "linux"), mock.patch("platform.machine", lambda: "x86_64"), \
+                    mock.patch.object(Path, "glob", lambda path, pattern: loader), mock.patch("subprocess.run", lambda *args, **kw: told):
+                self.assertEqual(platform_tag.platform_tag(Path(__file__)), expected)
+        with mock.patch.object(Path, "glob", lambda path, pattern: []), self.assertRaises(SystemExit):
+            platform_tag.musl_version()
+
+    def test_platform_tag_of_macos_is_what_the_file_says(self):
+        file = self.directory / "_native.dylib"
+        for command, fields, expected in (
+            (platform_tag.LC_BUILD_VERSION, (1, 13 << 16 | 3 << 8, 0, 0), "macosx_13_0_arm64"),
+            (platform_tag.LC_VERSION_MIN_MACOSX, (10 << 16 | 15 << 8, 0), "macosx_10_15_arm64"),
+        ):
+            command_bytes = struct.pack(f"<{2 + len(fields)}I", command, 8 + 4 * len(fields), *fields)
+            other = struct.pack("<4I", 0x19, 16, 0, 0)
+            file.write_bytes(struct.pack("<8I", 0xFEEDFACF, 0x0100000C, 0, 6, 2, 0, 0, 0) + other + command_bytes)
+            with self.subTest(expected), mock.patch.object(sys, "platform", "darwin"), mock.patch("platform.machine", lambda: "arm64"):
+                self.assertEqual(platform_tag.platform_tag(file), expected)
+        for wrong in (b"\x7fELF", struct.pack("<8I", 0xFEEDFACF, 0, 0, 6, 0, 0, 0, 0)):
+            with self.assertRaises(SystemExit):
+                platform_tag.macho_system(wrong)
 
     def test_missing_tools_are_named_together_with_the_remedy(self):
         with mock.patch("shutil.which", lambda name: None), self.assertRaises(native_build.BuildError) as caught:

@@ -14,7 +14,7 @@ from unittest import mock
 if os.name == "nt":
     raise unittest.SkipTest("there is no supervisor on Windows")
 
-from waitress import _control_path, ctl
+from waitress import _control_path, _memory, ctl
 from waitress.supervisor import _control
 from waitress.supervisor._control import Control
 from waitress.supervisor._loop import Loop
@@ -365,6 +365,23 @@ class CtlTest(ControlCase):
         self.assertEqual(self.ctl("stacks", "--socket", self.path)[1], 
                          "Worker 3, process 4711\n  Thread MainThread\n    File x\n      line\n\n"
                          "Worker 4, process 4712\n  no answer within 5 s; its stacks come in the server's log\n\n")
+
+    def test_memory_is_tables_for_each_worker(self):
+        report = _memory.Reports().make()
+        self.answers["memory"] = {"supervisor": {"pid": 4700, "resident": 21 << 20}, "workers": [
+            {"name": "3", "pid": 4711, "result": report},
+            {"name": "4", "pid": 4712, "result": {"error": "no answer within 120 s"}},
+        ]}
+        self.start()
+        code, out, err = self.ctl("memory", "--limit", "70000", "--socket", self.path)
+        self.assertEqual((code, err), (0, ""))
+        self.assertEqual(self.asked, [("memory", {"limit": 70000})])
+        self.assertRegex(out, r"^Worker 3, process 4711\n  .* resident, .* of it private; peak .*\n  Python: [\d,]+ objects, [\d,]+ blocks;")
+        self.assertRegex(out, r"(?m)^  TYPE +OBJECTS +GROWTH +SINCE FIRST +BYTES$")
+        self.assertIn("\nWorker 4, process 4712\n  no answer within 120 s\n", out)
+        self.assertTrue(out.endswith("Supervisor, process 4700: 21.0 MiB resident\n"), out)
+        for wrong in (("status", "--limit", "1"), ("memory", "--limit", "-1"), ("memory", "--limit", "x")):
+            self.assertEqual(self.ctl(*wrong, "--socket", self.path)[0], 2)
 
     def test_outcomes_are_one_line(self):
         self.answers.update({

@@ -9,10 +9,11 @@ import sys
 import tempfile
 import threading
 import unittest
+from unittest import mock
 
 import fake_native
 
-from waitress import _alone, _channel, _reopen, _worker
+from waitress import _alone, _channel, _memory, _reopen, _worker
 from waitress._notify import Notify
 from waitress.server import Server
 
@@ -71,6 +72,38 @@ class ControlTest(unittest.TestCase):
         self.assertTrue(any("test_worker" in each["stack"] or "unittest" in each["stack"] for each in stacks))
         self.assertGreaterEqual(collected["collected"], 0)
         self.assertIn(os.path.abspath(__file__), files)
+
+    def test_memory_is_told_by_another_thread_one_report_at_a_time(self):
+        self.next()
+        begun, may_end = threading.Event(), threading.Event()
+        make = _memory.Reports.make
+
+        def slow(reports, *limit):
+            begun.set()
+            may_end.wait(30)
+            return {**make(reports, *limit), "asked": list(limit)}
+
+        with mock.patch.object(_memory.Reports, "make", slow):
+            self.tell(command="memory", id=1, limit=1000)
+            self.assertTrue(begun.wait(30))
+            self.tell(command="memory", id=2)
+            self.tell(command="ping", id=3)
+            self.assertEqual([self.next() for _ in range(2)], [
+                {"event": "reply", "id": 2, "result": {"error": "a report is being made already"}},
+                {"event": "reply", "id": 3, "result": "pong"},
+            ])  # fmt: skip
+            may_end.set()
+            first = self.next()
+        self.assertEqual((first["id"], first["result"]["asked"], first["result"]["since"]), (1, [1000], None))
+        self.assertEqual(first["result"]["engine"]["collections"], [3, 2, 1])
+        self.control._reporter.join(30)
+        self.tell(command="memory", id=4)
+        again = self.next()["result"]
+        self.assertGreaterEqual(again["since"], 0)
+        self.control._reporter.join(30)
+        with mock.patch.object(_memory.Reports, "make", lambda reports: 1 / 0):
+            self.tell(command="memory", id=5)
+            self.assertEqual(self.next()["result"], {"error": "ZeroDivisionError: division by zero"})
 
     def test_commands_end_the_engine_as_they_say(self):
         for command, calls in (("stop", ["stop True"]), ("quit", ["stop False"]), ("retire", ["retire", "stop True"])):

@@ -17,10 +17,14 @@ if TYPE_CHECKING:
     Reply = Callable[[dict[str, Any]], object]
 
 
+# A process with tens of millions of objects takes so long, with rests in between, and tracemalloc longer.
+MEMORY_SECONDS = 120.0
+
+
 class Commands:
     """One method per command; each calls ``reply`` exactly once."""
 
-    NAMES = ("status", "workers", "add", "remove", "reload", "reopen", "stacks", "gc", "stop")
+    NAMES = ("status", "workers", "add", "remove", "reload", "reopen", "stacks", "gc", "memory", "figures", "stack", "stop")
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
@@ -31,7 +35,7 @@ class Commands:
             return
         try:
             getattr(self, "_" + name)(arguments, reply)
-        except (TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             reply({"error": f"{name}: {error}"})
 
     def headline(self) -> str:
@@ -58,10 +62,10 @@ class Commands:
             "listen": [[str(host), str(port)] for host, port in supervisor.binding.listen],
             "worker_class": supervisor.values["worker_class"],
             "wanted": len(supervisor.places),
-            "workers": [self._figures(worker) for worker in supervisor.workers],
+            "workers": [self._worker(worker) for worker in supervisor.workers],
         }
 
-    def _figures(self, worker: WorkerProcess) -> dict[str, Any]:
+    def _worker(self, worker: WorkerProcess) -> dict[str, Any]:
         slot = self._supervisor.board.read(worker.slot)
         return {
             "name": worker.name, "pid": worker.pid, "state": worker.state, "generation": worker.generation, "age": worker.age,
@@ -113,6 +117,34 @@ class Commands:
 
     def _gc(self, arguments: Mapping[str, Any], reply: Reply) -> None:
         self.ask(self._supervisor.workers, "gc", lambda results: reply({"workers": results}))
+
+    def _figures(self, arguments: Mapping[str, Any], reply: Reply) -> None:
+        """What /status.json says (docs/status.md)."""
+        self._supervisor.figures.status(reply)
+
+    def _stack(self, arguments: Mapping[str, Any], reply: Reply) -> None:
+        self._supervisor.figures.stack(int(arguments["worker"]), int(arguments["request"]), reply)
+
+    def _memory(self, arguments: Mapping[str, Any], reply: Reply) -> None:
+        """One worker after the other: a report costs a second of processor time per million objects."""
+        limit = {"limit": max(0, int(arguments["limit"]))} if "limit" in arguments else {}
+        waiting = self._supervisor.workers
+        results: list[dict[str, Any]] = []
+
+        def next_worker() -> None:
+            if not waiting:
+                reply({"supervisor": {"pid": os.getpid(), "resident": _recycle.resident(os.getpid())}, "workers": results})
+                return
+            worker = waiting.pop(0)
+
+            def take(answer: Any) -> None:
+                results.append({"name": worker.name, "pid": worker.pid, "result": answer})
+                # From the loop: workers that can't be reached answer at once.
+                self._supervisor.loop.call_later(0, next_worker)
+
+            worker.ask("memory", take, MEMORY_SECONDS, **limit)
+
+        next_worker()
 
     def _stop(self, arguments: Mapping[str, Any], reply: Reply) -> None:
         reply({"ok": True})

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("waitress.supervisor")
 
-COMMANDS = ("status", "workers", "add", "remove", "reload", "reopen", "stacks", "gc", "stop")
+COMMANDS = ("status", "workers", "add", "remove", "reload", "reopen", "stacks", "gc", "memory", "figures", "stack", "stop")
 MAX_CLIENTS = 16
 # A command is a few words.
 MAX_LINE = 16 * 1024

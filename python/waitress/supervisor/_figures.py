@@ -15,9 +15,10 @@ from waitress.supervisor import _board
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
+    from waitress.supervisor._commands import Reply
     from waitress.supervisor._loop import Loop
     from waitress.supervisor._supervisor import Supervisor
     from waitress.supervisor._upgrade import Inherited
@@ -134,31 +135,44 @@ class Figures:
         for name, level, message in self._native.events():
             logging.getLogger(name).log(level, "%s", message)
         for number, what, slot, request in self._native.questions():
-            workers = [worker for worker in self._supervisor.workers if worker.serving] if self._supervisor is not None else []
             if what == "activity":
-                self._ask_all(number, workers)
+                self._ask_all(lambda reports, number=number: self._native.answer(number, reports))
             else:
-                self._ask_one(number, next((worker for worker in workers if worker.slot == slot), None), request)
+                # An answer that is an error is none: then whoever asks waits for its time and says so.
+                self._ask_one(slot, request, lambda text, number=number: None if isinstance(text, dict) else self._native.answer(number, text))
 
-    def _ask_all(self, number: int, workers: list[WorkerProcess]) -> None:
+    def status(self, reply: Reply) -> None:
+        """What /status.json says, on the admin address or without one."""
+        self._ask_all(lambda reports: reply(json.loads(self._native.status(reports))))
+
+    def stack(self, slot: int, request: int, reply: Reply) -> None:
+        """The Python stack of the thread that has the request; None when it has ended, or none has it."""
+        self._ask_one(slot, request, lambda text: reply(text if isinstance(text, dict) else {"stack": text}))
+
+    def _ask_all(self, take: Callable[[str], object]) -> None:
+        """``take`` gets a JSON array of [slot, report], null in place of what did not come in time."""
+        workers = [worker for worker in self._workers() if worker.serving]
         reports: list[list[Any]] = []
 
-        def take(slot: int, report: Any) -> None:
+        def add(slot: int, report: Any) -> None:
             reports.append([slot, report if isinstance(report, str) else None])
             if len(reports) == len(workers):
-                self._native.answer(number, json.dumps(reports))
+                take(json.dumps(reports))
 
         for worker in workers:
-            worker.ask("activity", lambda report, slot=worker.slot: take(slot, report), ANSWER_SECONDS)
+            worker.ask("activity", lambda report, slot=worker.slot: add(slot, report), ANSWER_SECONDS)
         if not workers:
-            self._native.answer(number, "[]")
+            take("[]")
 
-    def _ask_one(self, number: int, worker: WorkerProcess | None, request: int) -> None:
+    def _ask_one(self, slot: int, request: int, take: Callable[[Any], object]) -> None:
+        worker = next((worker for worker in self._workers() if worker.serving and worker.slot == slot), None)
         if worker is None:
-            self._native.answer(number, None)
+            take(None)
         else:
-            # An answer that is an error is none: then whoever asks waits for its time and says so.
-            worker.ask("stack", lambda text: None if isinstance(text, dict) else self._native.answer(number, text), ANSWER_SECONDS, request=request)
+            worker.ask("stack", take, ANSWER_SECONDS, request=request)
+
+    def _workers(self) -> list[WorkerProcess]:
+        return self._supervisor.workers if self._supervisor is not None else []
 
 
 class NoFigures:
@@ -171,6 +185,12 @@ class NoFigures:
     def end(self, slot: int) -> None: ...
 
     def restarted(self, reason: str) -> None: ...
+
+    def status(self, reply: Reply) -> None:
+        reply({"error": "Nobody counts here"})
+
+    def stack(self, slot: int, request: int, reply: Reply) -> None:
+        reply({"stack": None})
 
     @contextmanager
     def handing_over(self) -> Iterator[dict[str, Any]]:

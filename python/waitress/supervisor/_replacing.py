@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("waitress.supervisor")
 
 # The sockets and the scoreboard are as they were made.
-FIXED = ("listen", "host", "port", "unix_socket", "worker_class")
+FIXED = ("listen", "host", "port", "unix_socket", "admin_listen", "worker_class")
 
 
 class Replacing:

@@ -58,8 +58,8 @@ class Reports:
     def _begin_service(self) -> None:
         supervisor = self._supervisor
         supervisor.state = "serving"
-        for host, port in supervisor.binding.listen:
-            logger.info("Serving on http://%s:%s", f"[{host}]" if ":" in str(host) else host, port)
+        for url in supervisor.binding.urls:
+            logger.info("Serving on %s", url)
         logger.info("%s", supervisor.commands.headline())
         supervisor.scale.fit()
         supervisor.tell("ready")

@@ -14,6 +14,9 @@ namespace Waitress.Admin;
 /// <summary>An answer of the admin address.</summary>
 internal sealed record AdminAnswer(int Status, string Type, byte[] Body)
 {
+    /// <summary>What a browser may do with it; the default is for texts and figures: nothing.</summary>
+    public string Policy { get; init; } = "default-src 'none'; frame-ancestors 'none'";
+
     public static AdminAnswer Plain(int status, string text) => new(status, "text/plain; charset=utf-8", Encoding.UTF8.GetBytes(text + "\n"));
 }
 
@@ -49,6 +52,7 @@ internal sealed class AdminApplication(Service service, Settings settings, IActi
         ["/metrics"] = (request, _) => Task.FromResult(Metrics(request.Headers.Accept.ToString())),
         ["/healthz"] = (_, _) => Task.FromResult(AdminAnswer.Plain(200, "ok")),
         ["/readyz"] = (_, _) => Task.FromResult(Readiness()),
+        ["/status"] = (_, _) => Task.FromResult(StatusPage.Answer),
         ["/status.json"] = (_, _) => StatusAsync(),
         ["/stack"] = (request, _) => StackAsync(QueryHelpers.ParseNullableQuery(request.QueryString)),
     };
@@ -65,6 +69,8 @@ internal sealed class AdminApplication(Service service, Settings settings, IActi
         head.Headers.ContentLength = answer.Body.Length;
         head.Headers.CacheControl = "no-store";
         head.Headers.XContentTypeOptions = "nosniff";
+        head.Headers.ContentSecurityPolicy = answer.Policy;
+        head.Headers["Referrer-Policy"] = "no-referrer";
         if (Closing)
             head.Headers.Connection = "close";
         if (!HttpMethods.IsHead(request.Method))
@@ -75,6 +81,10 @@ internal sealed class AdminApplication(Service service, Settings settings, IActi
 
     /// <summary>From here on the history has something to tell.</summary>
     public void Start() => _history.Start();
+
+    /// <summary>What /status.json says, with what the workers have told.</summary>
+    public byte[] Status(IReadOnlyList<(int Slot, string Report)> reports, bool partial) =>
+        StatusJson.Write(service, settings, _history, reports, partial, TimeProvider.System);
 
     public void DisposeContext(IFeatureCollection context, Exception? exception)
     {
@@ -101,7 +111,7 @@ internal sealed class AdminApplication(Service service, Settings settings, IActi
     private async Task<AdminAnswer> StatusAsync()
     {
         var (reports, partial) = await activity.ReadAsync();
-        return new AdminAnswer(200, "application/json", StatusJson.Write(service, settings, _history, reports, partial, TimeProvider.System));
+        return new AdminAnswer(200, "application/json", Status(reports, partial));
     }
 
     private async Task<AdminAnswer> StackAsync(Dictionary<string, StringValues>? query)

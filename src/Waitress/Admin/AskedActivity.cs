@@ -21,10 +21,7 @@ internal sealed class AskedActivity(Questions questions, Action wake) : IActivit
     {
         try
         {
-            var text = await questions.AskAsync(number => Ask(new Question(number, "activity", 0, 0)));
-            using var document = JsonDocument.Parse(text ?? "[]");
-            var all = document.RootElement.EnumerateArray().Select(pair => (Slot: pair[0].GetInt32(), Report: pair[1].GetString())).ToArray();
-            return ([.. all.Where(pair => pair.Report is not null).Select(pair => (pair.Slot, pair.Report!))], all.Any(pair => pair.Report is null));
+            return Read(await questions.AskAsync(number => Ask(new Question(number, "activity", 0, 0))));
         }
         catch (TimeoutException)
         {
@@ -43,6 +40,14 @@ internal sealed class AskedActivity(Questions questions, Action wake) : IActivit
             _due = [];
             return taken;
         }
+    }
+
+    /// <summary>The answer to "activity".</summary>
+    public static (IReadOnlyList<(int Slot, string Report)> Reports, bool Partial) Read(string? answer)
+    {
+        using var document = JsonDocument.Parse(answer ?? "[]");
+        var all = document.RootElement.EnumerateArray().Select(pair => (Slot: pair[0].GetInt32(), Report: pair[1].GetString())).ToArray();
+        return ([.. all.Where(pair => pair.Report is not null).Select(pair => (pair.Slot, pair.Report!))], all.Any(pair => pair.Report is null));
     }
 
     private void Ask(Question question)

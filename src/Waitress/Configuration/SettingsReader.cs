@@ -32,7 +32,7 @@ internal static class SettingsReader
     {
         if (settings is null) return [];
         var values = SettingsTable.Rows.ToDictionary(
-            row => row.Name, row => draft.Stated.TryGetValue(row.Name, out var stated) ? stated.Value : row.Default, StringComparer.Ordinal);
+            row => row.Name, row => draft.Stated.TryGetValue(row.Name, out var stated) && !row.Kind.IsHidden ? stated.Value : row.Default, StringComparer.Ordinal);
         values["workers"] = (long)settings.WorkerCount;
         values["threads"] = (long)settings.ThreadsOfWorker;
         values["supervised"] = settings.Supervised;

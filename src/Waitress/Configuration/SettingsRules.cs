@@ -23,6 +23,7 @@ internal static partial class SettingsRules
         JudgeProxies(draft);
         JudgeThreads(draft);
         JudgeSupervision(draft);
+        JudgeTls(draft);
         JudgeLogs(draft);
         JudgeClients(draft);
         Remark(draft);

@@ -87,6 +87,7 @@ internal static partial class SettingsTable
         .. ClientRows,
         .. LoggingRows,
         .. AdminRows,
+        .. MemoryRows,
 
         new("url_scheme", App, Text, "http")
         {
@@ -237,6 +238,7 @@ internal static partial class SettingsTable
         Program => "The program itself",
         App => "What the app is told",
         Proxies => "Proxies in front",
+        SettingGroup.Tls => "TLS and versions of HTTP",
         SettingGroup.Clients => "Who may connect, and at what pace",
         Limits => "Limits",
         Logging => "What is told",

@@ -26,13 +26,18 @@ internal sealed class RequestGuard(Settings settings)
     private static readonly Refusal MissingHost = Refusal.BadRequest.Because("The Host header is missing");
     private static readonly Refusal MalformedHost = Refusal.BadRequest.Because("Malformed Host header");
 
+    private static readonly Refusal ConnectionField = Refusal.BadRequest.Because("A header field of HTTP/1 connections is not part of HTTP/2");
+
+    // The version as Kestrel names it.
+    private const string Http2 = "HTTP/2";
+
     /// <summary>
     /// Checks the request line and the header fields, and puts the fields into <paramref name="received"/> on the way. Allocates
     /// nothing but Kestrel's enumerator.
     /// </summary>
     /// <param name="method">As sent.</param>
     /// <param name="target">The request target as sent (Kestrel's RawTarget).</param>
-    /// <param name="protocol">`HTTP/1.0` or `HTTP/1.1`; Kestrel answers any other with 505.</param>
+    /// <param name="protocol">`HTTP/1.0`, `HTTP/1.1` or `HTTP/2`; Kestrel answers any other with 505.</param>
     /// <param name="headers">Kestrel's, values read as Latin-1.</param>
     /// <param name="received">Cleared and filled; complete only when nothing is refused.</param>
     /// <returns>Why the request can't be served, or null.</returns>
@@ -42,6 +47,7 @@ internal sealed class RequestGuard(Settings settings)
         return CheckLine(method, target)
             ?? CheckFields(headers, received, settings.MaxRequestHeaderSize - LineSize(method, target))
             ?? CheckHost(protocol, headers)
+            ?? (protocol == Http2 ? CheckConnectionFields(headers) : null)
             ?? CheckFraming(protocol, headers);
     }
 
@@ -87,6 +93,12 @@ internal sealed class RequestGuard(Settings settings)
         if (host.Count == 0) return protocol == "HTTP/1.0" ? null : MissingHost;
         return HostText.TryParse(host[0], out _, out _) ? null : MalformedHost;
     }
+
+    // RFC 9113 section 8.2.2: a request with one of these is malformed. Kestrel refuses Connection and TE alone.
+    private static Refusal? CheckConnectionFields(IHeaderDictionary headers) =>
+        headers.TransferEncoding.Count > 0 || headers.Upgrade.Count > 0 || headers.KeepAlive.Count > 0 || headers.ContainsKey("Proxy-Connection")
+            ? ConnectionField
+            : null;
 
     private Refusal? CheckFraming(string protocol, IHeaderDictionary headers)
     {

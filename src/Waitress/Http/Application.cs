@@ -27,15 +27,14 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
 
     public Exchange CreateContext(IFeatureCollection contextFeatures)
     {
-        // Kestrel keeps the exchange for the connection's next request.
+        // Kestrel keeps the exchange for the next request of the connection or stream.
         var kept = contextFeatures as IHostContextContainer<Exchange>;
-        var exchange = kept?.HostContext;
-        if (exchange is null)
-        {
-            exchange = new Exchange(contextFeatures, settings, sweep, inFlight);
-            live?.Add(exchange);
-        }
+        var known = kept?.HostContext is { IsSpent: false };
+        var exchange = known ? kept!.HostContext! : new Exchange(contextFeatures, settings, sweep, inFlight);
 
+        // The connections are known, apart from the streams of HTTP/2, which come and go.
+        if (!known || exchange.IsMultiplexed)
+            live?.Add(exchange);
         if (kept is not null)
             kept.HostContext = exchange;
         exchange.Begin();
@@ -76,8 +75,9 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
         // 5. Send what is left, at the client's pace.
         await exchange.Response.FinishAsync();
 
-        // Kestrel would wait for the rest of a refused body (5 s) before it closes; told that the request was bad it does not.
-        if (refusal is not null && exchange.HasBody)
+        // Kestrel would wait for the rest of a refused body (5 s) before it closes; told that the request was bad it does not. On HTTP/2 it tells
+        // the client not to send the rest.
+        if (refusal is not null && exchange.HasBody && !exchange.IsMultiplexed)
             throw new BadHttpRequestException(refusal.Reason, refusal.Status);
     }
 
@@ -87,6 +87,8 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
         {
             // Cut on purpose, which was logged where it was decided, or the client went: nothing is wrong here.
             case null or CutException or ConnectionResetException or OperationCanceledException or BadHttpRequestException:
+                break;
+            case IOException when context.IsMultiplexed && context.ClientGone: // The client has reset the stream while its body was read.
                 break;
             case IOException:
                 log.Post(LogEvent.StorageFailed, "a response", exception.Message);

@@ -7,33 +7,37 @@ using Microsoft.AspNetCore.Http.Features;
 using Waitress.Configuration;
 using Waitress.Guards;
 using Waitress.Response;
+using Waitress.Tls;
 
 namespace Waitress.Http;
 
 /// <summary>
-/// One request and its response in flight. Kestrel keeps one per connection and reuses it, so it holds what stays the same on
-/// a connection and resets the rest. Owned by one thread at a time: the I/O side until it is queued, the Python thread that
+/// One request and its response in flight. Kestrel keeps one per connection (on HTTP/2: per stream at once) and reuses it, so it holds what stays
+/// the same on a connection and resets the rest. Owned by one thread at a time: the I/O side until it is queued, the Python thread that
 /// took it until <see cref="Complete"/>, then the I/O side again.
 /// </summary>
 internal sealed class Exchange : IValueTaskSource
 {
     private readonly IHttpRequestBodyDetectionFeature _bodyDetection;
     private readonly IRequestBodyPipeFeature _bodyPipe;
-    private readonly WireGuard _wire;
+    private readonly ExchangeLink _link;
     private readonly InFlight _inFlight;
     private ManualResetValueTaskSourceCore<bool> _served;
     private RequestTimes _times;
 
     public Exchange(IFeatureCollection features, Settings settings, IdleSweep sweep, InFlight inFlight)
     {
-        // One object implements all of these in Kestrel, and it lives as long as the connection.
+        // One object implements all of these in Kestrel: that of the connection, or on HTTP/2 that of a stream, which later streams of the same
+        // connection use again. It keeps the exchange, so that both live equally long.
         Request = features.GetRequiredFeature<IHttpRequestFeature>();
         _bodyDetection = features.GetRequiredFeature<IHttpRequestBodyDetectionFeature>();
         _bodyPipe = features.GetRequiredFeature<IRequestBodyPipeFeature>();
-        _wire = features.GetRequiredFeature<WireGuard>();
+        _link = (ExchangeLink?)features.Get<WireGuard>()
+            ?? new StreamLink(features.GetRequiredFeature<Http2Wire>(), features.GetRequiredFeature<IHttpRequestLifetimeFeature>());
+        Tls = features.Get<TlsSession>();
         var connection = features.GetRequiredFeature<IHttpConnectionFeature>();
         Peer = new PeerAddress(connection.RemoteIpAddress, connection.RemotePort);
-        LocalPort = _wire.LocalEndPoint is UnixDomainSocketEndPoint file
+        LocalPort = _link.LocalEndPoint is UnixDomainSocketEndPoint file
             ? file.ToString()!
             : connection.LocalPort.ToString(System.Globalization.CultureInfo.InvariantCulture);
         _inFlight = inFlight;
@@ -42,6 +46,12 @@ internal sealed class Exchange : IValueTaskSource
     }
 
     public IHttpRequestFeature Request { get; }
+
+    /// <summary>Whether it is one of several at the same time on its connection (HTTP/2).</summary>
+    public bool IsMultiplexed => _link.IsMultiplexed;
+
+    /// <summary>What is known of the connection's TLS; null: there is none.</summary>
+    public TlsSession? Tls { get; }
 
     public PeerAddress Peer { get; }
 
@@ -69,8 +79,11 @@ internal sealed class Exchange : IValueTaskSource
 
     public bool IsChunked { get; private set; }
 
+    /// <summary>Whether there is a body whose length the request does not tell.</summary>
+    public bool HasUnknownLength => IsChunked || (IsMultiplexed && HasBody && Request.Headers.ContentLength is null);
+
     /// <summary>What is wrong with the chunks received so far, which Kestrel let pass.</summary>
-    public Refusal? BrokenFraming => _wire.ChunkError;
+    public Refusal? BrokenFraming => _link.ChunkError;
 
     /// <summary>Why the app could not read its input to the end, where it reads while the body arrives.</summary>
     public Refusal? InputRefusal { get; set; }
@@ -78,19 +91,19 @@ internal sealed class Exchange : IValueTaskSource
     public PipeReader BodyReader => _bodyPipe.Reader;
 
     /// <summary>Whether nobody is left to read an answer.</summary>
-    public bool ClientGone => _wire.Client.Gone;
-
-    /// <summary>The client's socket.</summary>
-    public Socket? Socket => _wire.Client.Socket;
+    public bool ClientGone => _link.ClientGone;
 
     /// <summary>Whether the client has closed the connection, as far as can be told without writing to it.</summary>
-    public bool ClientLeft => _wire.Client.Ended;
+    public bool ClientLeft => _link.ClientLeft;
 
     /// <summary>Whether the client left while the request waited for a worker, so that the app need not be asked.</summary>
-    public bool ClientGaveUp => _wire.Client.GaveUp(Times.Queued);
+    public bool ClientGaveUp => _link.ClientGaveUp(Times.Queued);
 
     /// <summary>When the request came how far; whole once it has ended.</summary>
     public RequestTimes Times => _times;
+
+    /// <summary>Whether it is used for no other request: a thread of the app may still be in this one, for as long as it likes.</summary>
+    public bool IsSpent { get; set; }
 
     public bool IsHead => HttpMethods.IsHead(Request.Method);
 
@@ -106,8 +119,8 @@ internal sealed class Exchange : IValueTaskSource
     /// <summary>Keeps <see cref="Line"/>; right after <see cref="Begin"/>.</summary>
     public void KeepLine() => Line = (Request.Method, Request.RawTarget);
 
-    /// <summary>Calls back when the connection has ended.</summary>
-    public void WhenClosed(Action action) => _wire.Closed += action;
+    /// <summary>Calls back when the connection has ended, on HTTP/2 the request.</summary>
+    public void WhenClosed(Action action) => _link.WhenClosed(action);
 
     /// <summary>Ready for the connection's next request.</summary>
     public void Begin()
@@ -115,12 +128,12 @@ internal sealed class Exchange : IValueTaskSource
         Number++;
         _times = new RequestTimes { Began = TimeProvider.System.GetTimestamp() };
         InputRefusal = null;
-        _wire.ExchangeStarted();
+        _link.ExchangeStarted();
         _served.Reset();
         Response.Reset();
         IsChunked = HasBody && Request.Headers.TransferEncoding.Count > 0;
         if (IsChunked)
-            _wire.BeginChunkedBody();
+            _link.BeginChunkedBody();
     }
 
     /// <summary>The request is complete and waits for a worker from here on.</summary>
@@ -135,7 +148,10 @@ internal sealed class Exchange : IValueTaskSource
     public void Answered(long at) => _times.Answered = at;
 
     /// <summary>A write has found that nobody reads.</summary>
-    public void ClientLost() => _wire.Client.Lost();
+    public void ClientLost() => _link.ClientLost();
+
+    /// <summary>Waits for work that ends when the client has taken bytes; false when it took none for that long.</summary>
+    public ValueTask<bool> TakesAsync(Task work, TimeSpan patience, long least) => _link.TakesAsync(work, patience, least);
 
     /// <summary>Gives back what the request held; the numbers of its Python objects are out of date from here on.</summary>
     public void End()
@@ -145,7 +161,7 @@ internal sealed class Exchange : IValueTaskSource
         Response.End();
         Received.Clear();
         Client.Clear();
-        _wire.ExchangeEnded();
+        _link.ExchangeEnded();
     }
 
     /// <summary>

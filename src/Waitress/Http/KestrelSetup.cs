@@ -1,11 +1,13 @@
+using System.Net;
 using System.Text;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Waitress.Configuration;
 using Waitress.Listening;
+using Waitress.Tls;
 
 namespace Waitress.Http;
 
-/// <summary>Kestrel's options from ours: HTTP/1.x, strict, with Waitress's limits.</summary>
+/// <summary>Kestrel's options from ours: strict, with Waitress's limits.</summary>
 internal static class KestrelSetup
 {
     // The shortest request line, "A / HTTP/1.1" and CRLF: what a head has besides its header fields.
@@ -19,7 +21,8 @@ internal static class KestrelSetup
     /// <c>max_request_body_size</c> is not set here: the application enforces it, as only it knows Waitress's "&gt;=" and when a body
     /// may be larger.
     /// </remarks>
-    public static KestrelServerOptions Options(Settings settings, IReadOnlyList<ListenSocket> sockets, WireOptions wire)
+    public static KestrelServerOptions Options(
+        Settings settings, IReadOnlyList<ListenSocket> sockets, WireOptions wire, TlsOptions? tls = null, Action<EndPoint?, string>? http2Failed = null)
     {
         // Read when the options are made; a bare LF would otherwise end a line (CVE-2019-16785).
         AppContext.SetSwitch("Microsoft.AspNetCore.Server.Kestrel.DisableHttp1LineFeedTerminators", true);
@@ -52,11 +55,26 @@ internal static class KestrelSetup
         options.Limits.MinRequestBodyDataRate = null;
         options.Limits.MinResponseDataRate = null;
 
+        // A proxy in front that ends TLS sends https on a plain connection; the app is told by settings and trusted proxies, not by this.
+        options.AllowAlternateSchemes = true;
+        options.Limits.Http2.MaxStreamsPerConnection = settings.Http2MaxStreams;
+        options.Limits.Http2.MaxRequestHeaderFieldSize = limit;
+
+        var choice = settings.SpeaksHttp2 ? new ProtocolChoice(settings, wire) : null;
+        if (choice is not null)
+        {
+            options.Listen(new HandedEndPoint(), endPoint =>
+                choice.UseHandedEndPoint(endPoint, new Http2Options(wire, options.Limits.KeepAliveTimeout, settings.MinResponseRate, http2Failed)));
+        }
+
         foreach (var socket in sockets)
         {
             options.Listen(new ListenEndPoint(socket), endPoint =>
             {
                 endPoint.Protocols = HttpProtocols.Http1;
+                if (tls is not null)
+                    TlsWire.Use(endPoint, tls);
+                choice?.Use(endPoint);
                 WireGuard.Use(endPoint, wire);
             });
         }

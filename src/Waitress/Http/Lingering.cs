@@ -32,9 +32,14 @@ internal static class Lingering
                     return;
             }
         }
-        catch (Exception e) when (e is TimeoutException or IOException or SocketException or InvalidOperationException)
+        catch (TimeoutException)
         {
-            // Paused, gone, or closed by Kestrel: nothing left to wait for.
+            // Paused. The read must not be left under way: it would write into memory that is given back (TLS).
+            input.CancelPendingRead();
+        }
+        catch (Exception e) when (e is IOException or SocketException or InvalidOperationException)
+        {
+            // Gone, or closed by Kestrel: nothing left to wait for.
         }
     }
 }

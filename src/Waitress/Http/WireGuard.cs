@@ -9,6 +9,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Waitress.Guards;
+using Waitress.Listening;
 
 namespace Waitress.Http;
 
@@ -32,7 +33,7 @@ internal sealed record WireOptions(
 /// Wraps the transport of a connection. The application finds it as a connection feature
 /// (<c>features.Get&lt;WireGuard&gt;()</c>) and tells it when an exchange starts and ends.
 /// </summary>
-internal sealed class WireGuard : IDuplexPipe, IConnectionLifetimeNotificationFeature, IDisposable
+internal sealed class WireGuard : ExchangeLink, IDuplexPipe, IConnectionLifetimeNotificationFeature, IDisposable
 {
     // A stop finds connections whose request is under way: one that has sent nothing yet is most likely new, and gets a second; one
     // that has been served gets what a request already on the machine needs to reach us.
@@ -49,6 +50,7 @@ internal sealed class WireGuard : IDuplexPipe, IConnectionLifetimeNotificationFe
     private readonly WireReader _reader;
     private readonly WireWriter _writer;
     private readonly CancellationTokenSource _stop = new();
+    private Action? _closed;
     private int _hasStarted;
     private int _isStopping;
 
@@ -66,10 +68,15 @@ internal sealed class WireGuard : IDuplexPipe, IConnectionLifetimeNotificationFe
     /// The first violation of the chunked body being read, or null. Reading the body throws BadHttpRequestException when it is set,
     /// before the app sees the bytes concerned; final once the body has been read to its end.
     /// </summary>
-    public Refusal? ChunkError => _reader.ChunkError;
+    public override Refusal? ChunkError => _reader.ChunkError;
 
-    /// <summary>The address that accepted the connection.</summary>
-    public EndPoint? LocalEndPoint => _connection.LocalEndPoint;
+    public override bool IsMultiplexed => false;
+
+    public override EndPoint? LocalEndPoint => _connection.LocalEndPoint;
+
+    public override bool ClientGone => Client.Gone;
+
+    public override bool ClientLeft => Client.Ended;
 
     /// <summary>Whether the client is still there.</summary>
     public ClientPresence Client { get; }
@@ -101,17 +108,20 @@ internal sealed class WireGuard : IDuplexPipe, IConnectionLifetimeNotificationFe
     public static void Use(ListenOptions endPoint, WireOptions options) =>
         endPoint.Use(next => connection => RunAsync(connection, next, options));
 
-    /// <summary>Called when the connection has ended.</summary>
-    public Action? Closed { get; set; }
+    public override void WhenClosed(Action action) => _closed += action;
 
-    /// <summary>An application has got a request: first thing in <c>CreateContext</c>.</summary>
-    public void ExchangeStarted() => InExchange = true;
+    public override void ExchangeStarted() => InExchange = true;
 
-    /// <summary>The application is done with it, response included: last thing in <c>DisposeContext</c>.</summary>
-    public void ExchangeEnded() => InExchange = false;
+    public override void ExchangeEnded() => InExchange = false;
 
-    /// <summary>The request's body is chunked: in <c>CreateContext</c>, before anything is read from the body.</summary>
-    public void BeginChunkedBody() => _reader.BeginChunkedBody();
+    public override void BeginChunkedBody() => _reader.BeginChunkedBody();
+
+    public override bool ClientGaveUp(long since) => Client.GaveUp(since);
+
+    public override void ClientLost() => Client.Lost();
+
+    public override ValueTask<bool> TakesAsync(Task work, TimeSpan patience, long least) =>
+        SocketProgress.WaitAsync(work, Client.Socket, patience, least, TimeProvider.System);
 
     public void Dispose() => _stop.Dispose();
 
@@ -149,7 +159,7 @@ internal sealed class WireGuard : IDuplexPipe, IConnectionLifetimeNotificationFe
         {
             connection.Transport = transport;
             wire.Client.Dispose();
-            wire.Closed?.Invoke();
+            wire._closed?.Invoke();
             connection.Features.Set(notification);
             options.Log.TakeReason(connection.ConnectionId);
         }

@@ -86,7 +86,7 @@ internal sealed class WireWriter(PipeWriter inner, WireGuard wire) : PipeWriter
             : Refusal.UnknownVersion.Status;
 
     // Kestrel's 405 is for targets of the wrong form (asterisk, authority): a malformed request, RFC 9112 section 3.2.
-    private static Refusal RefusalFor(int status) => status switch
+    internal static Refusal RefusalFor(int status) => status switch
     {
         408 => Refusal.RequestTimeout,
         413 => Refusal.BodyTooLarge,

@@ -28,8 +28,11 @@ internal sealed class ListenSocket(Socket socket, UnixSocketFile? file = null, S
         ? ip.Port.ToString(CultureInfo.InvariantCulture)
         : file?.Path ?? socket.LocalEndPoint?.ToString() ?? "";
 
-    /// <summary>What follows "Serving on": <c>http://host:port</c>, IPv6 in brackets, or <c>http://unix:/path</c>.</summary>
-    public string Url => socket.AddressFamily == AddressFamily.InterNetworkV6 ? $"http://[{Host}]:{Port}" : $"http://{Host}:{Port}";
+    /// <summary>Whether TLS is spoken on it.</summary>
+    public bool IsTls { get; set; }
+
+    /// <summary>What follows "Serving on": <c>http://host:port</c> (or https), IPv6 in brackets, or <c>http://unix:/path</c>.</summary>
+    public string Url => $"{(IsTls ? "https" : "http")}://{(socket.AddressFamily == AddressFamily.InterNetworkV6 ? $"[{Host}]" : Host)}:{Port}";
 
     /// <summary>Its number in this process, for a forked child that closes its copy; on Windows a handle.</summary>
     public long Descriptor => socket.SafeHandle.DangerousGetHandle();

@@ -57,11 +57,11 @@ internal sealed class ListenerFactory : IConnectionListenerFactory, IConnectionL
     }
 
     /// <inheritdoc/>
-    public bool CanBind(EndPoint endpoint) => endpoint is ListenEndPoint;
+    public bool CanBind(EndPoint endpoint) => endpoint is ListenEndPoint or HandedEndPoint;
 
     /// <inheritdoc/>
     public ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default) =>
-        new(Listen(((ListenEndPoint)endpoint).Socket, endpoint));
+        new(endpoint is ListenEndPoint listen ? Listen(listen.Socket, endpoint) : new HandedListener(endpoint));
 
     /// <summary>Begins to accept from shared sockets, when Kestrel has bound all; the others begin with Kestrel.</summary>
     public void Start() => _acceptor?.Start();

@@ -18,7 +18,7 @@ internal struct RouteFigures
 
 /// <summary>
 /// The routes of the last five minutes: method and path, in which what looks like an identifier is {n}. Bounded whatever clients ask for: slices of
-/// half a minute, each with so many routes; what comes beyond is counted as one. Only where a status page is served; a request costs a lock and a look-up.
+/// half a minute, each with so many routes; what comes beyond is counted as one. A request costs a lock and a look-up, so it counts only once somebody wants to know.
 /// </summary>
 internal sealed class RouteTable(TimeProvider time)
 {
@@ -33,10 +33,22 @@ internal sealed class RouteTable(TimeProvider time)
     private readonly long[] _lost = new long[Slices];
     private readonly long _begin = time.GetTimestamp();
     private long _slice;
+    private volatile bool _wanted = true;
+
+    /// <summary>
+    /// Whether requests are counted: from the start where a status page is served, else since <c>waitress-ctl top</c> has asked for the first time.
+    /// </summary>
+    public bool Wanted
+    {
+        get => _wanted;
+        set => _wanted = value;
+    }
 
     /// <summary>An ended request; on the thread that ended it.</summary>
     public void Record(Exchange exchange)
     {
+        if (!_wanted)
+            return;
         var now = time.GetTimestamp();
         Span<char> route = stackalloc char[LongestRoute];
         var length = Fold(exchange.Line.Method, exchange.Line.Target, route);

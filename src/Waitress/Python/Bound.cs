@@ -17,6 +17,8 @@ internal static class Bound
             : InheritedSockets.FromSystemd(PyValues.ToTexts(arguments[0]), Environment.ProcessId);
         var outcome = inherited.Length > 0 ? ListenSockets.TakeOver(settings, inherited) : ListenSockets.Open(settings, activated);
         var sockets = outcome.SocketsOrThrow();
+        foreach (var socket in sockets)
+            socket.IsTls = settings.Tls;
         using var types = PyObjects.Import("types"u8).OrThrow();
         using var make = PyObjects.GetAttribute(types, "SimpleNamespace"u8).OrThrow();
         using var bound = PyObjects.Call(make).OrThrow();

@@ -2,6 +2,7 @@ using Waitress.Configuration;
 using Waitress.CPython;
 using Waitress.Processes;
 using Waitress.Telemetry;
+using Waitress.Tls;
 using Waitress.Workers;
 using Waitress.Wsgi;
 
@@ -14,11 +15,11 @@ internal static class Engine
     /// open(app, wake_fd, environ, handoff): opens the sockets, or takes those that a supervisor handed to this worker process (else
     /// handoff is None); OSError with one line when that fails.
     /// </summary>
-    public static PyNew Open(PyArguments arguments, Settings settings, Interpreter interpreter)
+    public static PyNew Open(PyArguments arguments, Settings settings, LoadedCertificates? certificates, Interpreter interpreter)
     {
         var log = new Mailbox((int)PyNumbers.ToInt64(arguments[1]));
         var handoff = arguments[3].IsNone ? null : Handoff.From(PyValues.ToDictionary(arguments[3]));
-        var server = Server.Open(settings, PyValues.ToTexts(arguments[2]), handoff, interpreter, arguments[0], log);
+        var server = Server.Open(settings, certificates, PyValues.ToTexts(arguments[2]), handoff, interpreter, arguments[0], log);
         using var types = PyObjects.Import("types"u8).OrThrow();
         using var make = PyObjects.GetAttribute(types, "SimpleNamespace"u8).OrThrow();
         using var engine = PyObjects.Call(make).OrThrow();
@@ -34,6 +35,7 @@ internal static class Engine
         Add(engine, "requests"u8, new Function("requests", 0, _ => Requests(server.Orders)).ToPython(type));
         Add(engine, "interrupt"u8, new Function("interrupt", 2,
             values => PyNumbers.From(server.Pool?.Interrupt(PyNumbers.ToInt64(values[0]), values[1]) ?? false)).ToPython(type));
+        Add(engine, "memory"u8, new Function("memory", 0, _ => Memory()).ToPython(type));
         Add(engine, "called"u8, new Function("called", 1, values => Called(server, PyTexts.ToText(values[0]))).ToPython(type));
         Add(engine, "collector"u8, new Function("collector", 1, values => Told(server.Pool, values[0])).ToPython(type));
         Add(engine, "activity"u8, new Function("activity", 0, _ => PyTexts.FromText(server.Activity())).ToPython(type));
@@ -88,6 +90,20 @@ internal static class Engine
     {
         using var made = PyValues.FromList(items);
         return !made.IsNull && PySequences.Append(list, PySequences.TupleOf(made));
+    }
+
+    /// <summary>memory(): the collector's own figures, in bytes and seconds; collects nothing. What is committed is 0 before the first collection.</summary>
+    private static PyNew Memory()
+    {
+        var last = GC.GetGCMemoryInfo();
+        return PyValues.ToPython(new Dictionary<string, object?>
+        {
+            ["heap"] = GC.GetTotalMemory(forceFullCollection: false),
+            ["committed"] = last.TotalCommittedBytes,
+            ["fragmented"] = last.FragmentedBytes,
+            ["collections"] = new List<object?> { GC.CollectionCount(0), GC.CollectionCount(1), GC.CollectionCount(2) },
+            ["pauses"] = GC.GetTotalPauseDuration().TotalSeconds,
+        });
     }
 
     /// <summary>collector(figures): what the interpreter's garbage collector has done.</summary>

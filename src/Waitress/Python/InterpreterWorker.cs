@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Waitress.CPython;
 using Waitress.Telemetry;
 using Waitress.Workers;
@@ -17,14 +18,12 @@ internal sealed class InterpreterWorker(Server server, InterpreterTask task, Mai
     // While its threads leave the worker looks by itself: nobody tells it when one has.
     private static readonly TimeSpan LeavingLooks = TimeSpan.FromMilliseconds(50);
 
-    // A supervisor's question is answered within seconds, also where an interpreter computes without pause in C.
-    private static readonly TimeSpan StacksTime = TimeSpan.FromSeconds(2);
-
     private readonly TaskCompletionSource _decided = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly object _signal = new();
     private bool _signalled;
     private volatile string _state = Starting, _problem = "";
-    private volatile TaskCompletionSource<string>? _stacksAsked;
+    private readonly ConcurrentQueue<(string Text, TaskCompletionSource<string> Answer)> _questions = new();
+    private TaskCompletionSource<string>? _current; // Of the worker's own main thread.
     private volatile bool _leaving;
     private Pool? _pool; // Touched in the worker's own interpreter only.
 
@@ -38,7 +37,7 @@ internal sealed class InterpreterWorker(Server server, InterpreterTask task, Mai
         Bound.Add(made, "wait"u8, new Function("wait", 0, _ => Detached(() => _decided.Task.Wait())).ToPython(type));
         Bound.Add(made, "state"u8, new Function("state", 0, _ => State()).ToPython(type));
         Bound.Add(made, "leave"u8, new Function("leave", 0, _ => Leave()).ToPython(type));
-        Bound.Add(made, "stacks"u8, new Function("stacks", 0, _ => AskForStacks()).ToPython(type));
+        Bound.Add(made, "ask"u8, new Function("ask", 2, values => Ask(PyTexts.ToText(values[0]), PyNumbers.ToDouble(values[1]))).ToPython(type));
         return made.Move();
     }
 
@@ -51,19 +50,35 @@ internal sealed class InterpreterWorker(Server server, InterpreterTask task, Mai
         return Singletons.NewNone();
     }
 
-    /// <summary>stacks(): what the worker's main thread tells of its threads; empty when it does not answer in time.</summary>
-    private PyNew AskForStacks()
+    /// <summary>ask(question, seconds): what the worker's main thread answers; empty when it does not in time.</summary>
+    private PyNew Ask(string question, double seconds)
     {
         var asked = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
-        _stacksAsked = asked;
+        _questions.Enqueue((question, asked));
         Signal();
-        Detached(() => asked.Task.Wait(StacksTime)).Dispose();
+        Detached(() => asked.Task.Wait(TimeSpan.FromSeconds(seconds))).Dispose();
+        asked.TrySetCanceled(); // Nobody waits for it any more; Asked passes it over.
         return PyTexts.FromText(asked.Task.IsCompletedSuccessfully ? asked.Task.Result : "");
     }
 
-    private PyNew Answer(string stacks)
+    private PyNew Asked()
     {
-        _stacksAsked?.TrySetResult(stacks);
+        while (_questions.TryDequeue(out var next))
+        {
+            if (next.Answer.Task.IsCompleted)
+                continue;
+            _current = next.Answer;
+            if (!_questions.IsEmpty)
+                Signal();
+            return PyTexts.FromText(next.Text);
+        }
+
+        return Singletons.NewNone();
+    }
+
+    private PyNew Answer(string answer)
+    {
+        _current?.TrySetResult(answer);
         return Singletons.NewNone();
     }
 
@@ -160,7 +175,7 @@ internal sealed class InterpreterWorker(Server server, InterpreterTask task, Mai
         Bound.Add(made, "serving"u8, new Function("serving", 0, _ => SetServing()).ToPython(type));
         Bound.Add(made, "failed"u8, new Function("failed", 1, values => Fail(PyTexts.ToText(values[0]))).ToPython(type));
         Bound.Add(made, "wait"u8, new Function("wait", 1, values => Wait(PyObjects.IsTrue(values[0]))).ToPython(type));
-        Bound.Add(made, "asked"u8, new Function("asked", 0, _ => PyNumbers.From(_stacksAsked is { Task.IsCompleted: false })).ToPython(type));
+        Bound.Add(made, "asked"u8, new Function("asked", 0, _ => Asked()).ToPython(type));
         Bound.Add(made, "answer"u8, new Function("answer", 1, values => Answer(PyTexts.ToText(values[0]))).ToPython(type));
         Bound.Add(made, "leaving"u8, new Function("leaving", 0, _ => PyNumbers.From(_leaving)).ToPython(type));
         Bound.Add(made, "alone"u8, new Function("alone", 0, _ => PyNumbers.From(SubInterpreter.IsAlone)).ToPython(type));

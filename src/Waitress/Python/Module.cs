@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Waitress.Configuration;
 using Waitress.CPython;
 using Waitress.Http;
+using Waitress.Tls;
 using Waitress.Wsgi;
 
 namespace Waitress.Python;
@@ -77,22 +78,25 @@ internal static class Module
             FileName = arguments[3].IsNone ? null : PyTexts.ToText(arguments[3]),
             Keywords = PyValues.ToDictionary(arguments[4]),
         });
+        // What the files hold is judged here as well, so that everything that is wrong is told at once.
+        var errors = outcome.Errors.ToList();
+        var certificates = outcome.Settings is null ? null : CertificateFiles.Open(outcome.Settings, errors);
         using var answer = PyValues.FromDictionary(new Dictionary<string, object?>
         {
-            ["errors"] = outcome.Errors,
+            ["errors"] = errors,
             ["warnings"] = outcome.Warnings,
             ["report"] = outcome.Report,
-            ["values"] = outcome.Values,
+            ["values"] = errors.Count == 0 ? outcome.Values : new Dictionary<string, object?>(),
             ["bind"] = null,
             ["open"] = null,
             ["figures"] = null,
         });
         if (answer.IsNull)
             return default;
-        if (outcome.Settings is { } settings)
+        if (outcome.Settings is { } settings && errors.Count == 0)
         {
             var bind = new Function("bind", 2, values => Bound.Open(values, settings, interpreter));
-            var open = new Function("open", 4, values => Engine.Open(values, settings, interpreter));
+            var open = new Function("open", 4, values => Engine.Open(values, settings, certificates, interpreter));
             var figures = new Function("figures", 6, values => ServiceFigures.Open(values, settings, interpreter));
             if (!PyDicts.Set(answer, "figures", figures.ToPython(interpreter.CallableType.Ref))
                 || !PyDicts.Set(answer, "bind", bind.ToPython(interpreter.CallableType.Ref))

@@ -33,23 +33,25 @@ internal static class ServiceFigures
         };
         var questions = new Questions(TimeProvider.System);
         var activity = new AskedActivity(questions, log.Wake);
-        var admin = AdminServer.Open(settings, inherited, new AdminApplication(told, settings, activity), log);
+        var application = new AdminApplication(told, settings, activity);
+        var admin = AdminServer.Open(settings, inherited, application, log);
         using var types = PyObjects.Import("types"u8).OrThrow();
         using var make = PyObjects.GetAttribute(types, "SimpleNamespace"u8).OrThrow();
         using var figures = PyObjects.Call(make).OrThrow();
         var type = interpreter.CallableType.Ref;
         Bound.Add(figures, "descriptors"u8, PyValues.FromList((admin?.Sockets ?? []).Select(socket => (object?)socket.Descriptor)));
         Bound.Add(figures, "listen"u8, PyValues.FromList((admin?.Sockets ?? []).Select(socket => (object?)new List<object?> { socket.Host, socket.Port })));
-        Add(figures, type, "start", 0, _ => admin?.Start());
+        Add(figures, type, "start", 0, _ => Start(admin, application));
         Add(figures, type, "rest", 1, values => admin?.Rest(PyObjects.IsTrue(values[0])));
         Add(figures, type, "begin", 4, values => Begin(board, values));
         Add(figures, type, "state", 2, values => board.OfSlot(Slot(values))[Fact.State] = WorkerStates.Number(PyTexts.ToText(values[1])));
         Add(figures, type, "end", 1, values => board.Fold(Slot(values)));
         Add(figures, type, "restarted", 1, values => Restarted(board, PyTexts.ToText(values[0])));
         Add(figures, type, "service", 3, values => Tell(board, values));
-        Add(figures, type, "close", 1, values => Close(admin, log, PyObjects.IsTrue(values[0])));
+        Add(figures, type, "close", 1, values => Close(admin, application, log, PyObjects.IsTrue(values[0])));
         Add(figures, type, "answer", 2, values => questions.Answer(PyNumbers.ToInt64(values[0]), values[1].IsNone ? null : PyTexts.ToText(values[1])));
         Bound.Add(figures, "questions"u8, new Function("questions", 0, _ => Asked(activity)).ToPython(type));
+        Bound.Add(figures, "status"u8, new Function("status", 1, values => Status(application, PyTexts.ToText(values[0]))).ToPython(type));
         Bound.Add(figures, "events"u8, new Function("events", 0, _ => Engine.Events(log)).ToPython(type));
         return figures.Move();
     }
@@ -94,9 +96,26 @@ internal static class ServiceFigures
     private static PyNew Asked(AskedActivity activity) =>
         PyValues.FromList(activity.Take().Select(question => (object?)new List<object?> { question.Number, question.What, question.Slot, question.Request }));
 
-    private static void Close(AdminServer? admin, Mailbox log, bool unlink)
+    // status(reports): /status.json with what the workers have told, in the form of the answer to "activity"; for the control socket.
+    private static PyNew Status(AdminApplication application, string told)
+    {
+        var (reports, partial) = AskedActivity.Read(told);
+        return PyTexts.FromText(Encoding.UTF8.GetString(application.Status(reports, partial)));
+    }
+
+    // Without an address too: waitress-ctl top wants to see the minutes before it was called.
+    private static void Start(AdminServer? admin, AdminApplication application)
+    {
+        if (admin is null)
+            application.Start();
+        else
+            admin.Start();
+    }
+
+    private static void Close(AdminServer? admin, AdminApplication application, Mailbox log, bool unlink)
     {
         admin?.Close(unlink);
+        application.Dispose();
         log.Dispose();
     }
 

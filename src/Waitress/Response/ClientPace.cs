@@ -1,7 +1,6 @@
 using System.IO.Pipelines;
 using Waitress.Configuration;
 using Waitress.Http;
-using Waitress.Listening;
 
 namespace Waitress.Response;
 
@@ -18,7 +17,7 @@ internal static class ClientPace
         {
             var task = flush.AsTask();
             var patience = TimeSpan.FromSeconds(settings.ChannelTimeout);
-            if (!await SocketProgress.WaitAsync(task, exchange.Socket, patience, settings.MinResponseRate, TimeProvider.System))
+            if (!await exchange.TakesAsync(task, patience, settings.MinResponseRate))
             {
                 exchange.Response.CutOff();
                 exchange.ClientLost();

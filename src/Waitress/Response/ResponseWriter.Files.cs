@@ -10,6 +10,9 @@ internal sealed partial class ResponseWriter
     /// </summary>
     private const int FileBlock = 262_144;
 
+    /// <summary>The same on HTTP/2, where a client has to take a block within channel_timeout and Kestrel keeps it until it has.</summary>
+    private const int StreamedFileBlock = 65_536;
+
     /// <summary>After so many bytes another answer has its turn: a fast reader would else keep its thread for a whole file.</summary>
     private const int Turn = 1_048_576;
 
@@ -33,9 +36,10 @@ internal sealed partial class ResponseWriter
         // Off the thread that polls the sockets (or the Python thread): a file that is not in memory makes the read below wait.
         await Task.Yield();
         var turn = 0;
+        var block = exchange.IsMultiplexed ? StreamedFileBlock : FileBlock;
         while (left > 0 && !exchange.ClientGone)
         {
-            var length = (int)Math.Min(left, FileBlock);
+            var length = (int)Math.Min(left, block);
             var read = RandomAccess.Read(handle, _pipe.GetSpan(length)[..length], _fileAt);
             if (read == 0)
                 throw CutException.Instance; // The file became shorter since its length was announced.

@@ -13,8 +13,9 @@ internal sealed partial class ResponseWriter
     public Refusal? Refused => _refusal;
 
     /// <summary>
-    /// Answers with the refusal instead of what the app began, or breaks the answer off where its head has left. The
+    /// Answers with the refusal instead of what the app began, or breaks the answer off where its head has left. On HTTP/1 the
     /// connection is closed in both cases, unless the refusal says otherwise: what else comes on it can't be trusted or was made for another answer.
+    /// On HTTP/2 the stream ends.
     /// </summary>
     public void Refuse(Refusal reason)
     {
@@ -25,7 +26,7 @@ internal sealed partial class ResponseWriter
             _refusal = reason;
     }
 
-    /// <summary>Ends the connection at once, from any thread.</summary>
+    /// <summary>Ends the connection, or the stream, at once; from any thread.</summary>
     public void CutOff() => _lifetime.Abort();
 
     private void WriteRefusal(Refusal reason)

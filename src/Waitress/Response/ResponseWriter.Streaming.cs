@@ -1,9 +1,15 @@
+using System.IO.Pipelines;
+
 namespace Waitress.Response;
 
 /// <summary>Bodies that are sent while the app still makes them.</summary>
 internal sealed partial class ResponseWriter
 {
     private Backlog? _backlog;
+    private StreamBuffer? _buffer;
+
+    // Where what the Python thread sends goes: on HTTP/1 straight to Kestrel, whose pipe has the memory.
+    private PipeWriter Outlet => exchange.IsMultiplexed ? (_buffer ??= new StreamBuffer(_pipe, exchange, settings)).Writer : _pipe;
 
     /// <summary>
     /// Sends bytes of the body; false when nobody is there to read them. Runs detached, on the Python thread. Returns as soon as
@@ -40,9 +46,10 @@ internal sealed partial class ResponseWriter
     private void SendDirect(ReadOnlySpan<byte> slice)
     {
         // Asked for by its size: .NET 10's pool for bare sockets answers "any size" with no memory at all.
-        slice.CopyTo(_pipe.GetSpan(slice.Length));
-        _pipe.Advance(slice.Length);
-        var flushed = _pipe.FlushAsync();
+        var outlet = Outlet;
+        slice.CopyTo(outlet.GetSpan(slice.Length));
+        outlet.Advance(slice.Length);
+        var flushed = outlet.FlushAsync();
         if (flushed.IsCompletedSuccessfully)
         {
             Note(flushed.Result);
@@ -50,7 +57,7 @@ internal sealed partial class ResponseWriter
         }
 
         if (settings.Asynchronous)
-            _backlog = Backlog.Continue(_backlog, _pipe, flushed, exchange, settings);
+            _backlog = Backlog.Continue(_backlog, outlet, flushed, exchange, settings);
         else
             ClientPace.KeepAsync(flushed, exchange, settings).AsTask().GetAwaiter().GetResult();
     }

@@ -92,6 +92,8 @@ internal sealed partial class ResponseWriter(Exchange exchange, IFeatureCollecti
         Return();
         _file?.Dispose(); // Only where the answer was cut before the file's turn.
         _file = null;
+        _buffer?.Abandon();
+        _buffer = null;
     }
 
     /// <summary>How many of the bytes fit the announced length; the rest is the app's mistake.</summary>
@@ -130,7 +132,7 @@ internal sealed partial class ResponseWriter(Exchange exchange, IFeatureCollecti
     {
         if (_refusal is not null && !_head.HasStarted)
             WriteRefusal(_refusal);
-        if (_broken || _backlog is not null || _file is not null)
+        if (_broken || _backlog is not null || _buffer is not null || _file is not null)
             return FinishSlowAsync();
         Commit();
         return SendGathered();
@@ -144,6 +146,12 @@ internal sealed partial class ResponseWriter(Exchange exchange, IFeatureCollecti
         {
             _backlog = null;
             await pending.DrainAsync();
+        }
+
+        if (_buffer is { } buffer)
+        {
+            await buffer.DrainAsync();
+            _buffer = null;
         }
 
         if (_file is not null)
@@ -184,7 +192,9 @@ internal sealed partial class ResponseWriter(Exchange exchange, IFeatureCollecti
             _head.Headers.ContentLength = _head.StatusCode == StatusCodes.Status205ResetContent ? 0 : null;
         else if (Declared is { } length)
             _head.Headers.ContentLength = length;
-        if (_closing || exchange.Draining)
+        if (exchange.IsMultiplexed)
+            _head.Headers.Remove("Proxy-Connection"); // An app's; of its kind the only one that is not refused when it is set (RFC 9113 section 8.2.2).
+        else if (_closing || exchange.Draining)
             _head.Headers.Connection = "close";
         if (settings.Ident is null)
             return;

@@ -40,9 +40,18 @@ internal sealed record LogEvent(int Id, string Logger, int Level, string Text)
     public static readonly LogEvent AccessLogCopied = new(106, "waitress", Info, "The access log {0} was copied and truncated; {1} line(s) that the copy lacks were written again");
     public static readonly LogEvent AccessLogCut = new(107, "waitress", Warning, "The access log {0} was truncated, and {1}: lines that were written meanwhile may be missing");
     public static readonly LogEvent AccessLogLeft = new(108, "waitress", Warning, "{0} bytes of lines for the access log were not written: the stop does not wait longer for {1}");
+    public static readonly LogEvent Certificate = new(141, "waitress", Info, "TLS certificate for {0} ({1}) is valid until {2}");
+    public static readonly LogEvent CertificateEnds = new(142, "waitress", Warning, "TLS certificate for {0} ends in {1} day(s), on {2}");
+    public static readonly LogEvent CertificateEnded = new(143, "waitress", Warning, "TLS certificate for {0} has expired on {1}; clients refuse it");
+    public static readonly LogEvent CertificateBegins = new(144, "waitress", Warning, "TLS certificate for {0} is not valid before {1}; clients refuse it");
+    public static readonly LogEvent CertificateRenewed = new(145, "waitress", Info, "TLS certificate for {0} was renewed ({1}), it is valid until {2}");
+    public static readonly LogEvent CertificateKept = new(146, "waitress", Warning, "The files of the {0} have changed and can't be used, so what was read before stays in force: {1}");
+    public static readonly LogEvent AuthoritiesRenewed = new(147, "waitress", Info, "The authorities of client certificates were read again: {0} certificate(s)");
+    public static readonly LogEvent HandshakeFailed = new(148, "waitress", Info, "TLS handshake with {0} failed: {1}");
+    public static readonly LogEvent PlainRequest = new(149, "waitress", Info, "{0} sent a plain HTTP request to a TLS port");
+    public static readonly LogEvent Http2Failed = new(150, "waitress", Info, "HTTP/2 connection with {0} was ended: {1}");
     public static readonly LogEvent AdminServing = new(121, "waitress", Info, "Metrics, health and status on {0}");
     public static readonly LogEvent OtherLayout = new(122, "waitress", Warning, "The supervisor is of another version, so what this worker counts is not in the metrics; restart the service (SIGUSR2) to have it there");
-
     public static readonly LogEvent ConnectionsDenied = new(161, "waitress", Warning, "Closed {0} connection(s) at once: deny or allow keeps their addresses out; the last was from {1}");
     public static readonly LogEvent ConnectionsOverLimit = new(162, "waitress", Warning, "Closed {0} connection(s) at once: their addresses had as many open as limit_per_address allows; the last was from {1}");
     public static readonly LogEvent RequestsDenied = new(163, "waitress", Warning, "Refused {0} request(s) with 403: deny or allow keeps their clients out; the last was from {1}");
@@ -53,11 +62,11 @@ internal sealed record LogEvent(int Id, string Logger, int Level, string Text)
     /// <summary>Every row, for the documentation and the tests.</summary>
     public static IReadOnlyList<LogEvent> All { get; } =
     [
-        QueueDepth, Refused, LimitReached, LimitLeft, TooManyBytes, TooFewBytes, BodyForbidden, Disconnected, StorageFailed,
-        ProxyHeaders, StillRunning, Lost, AcceptFailed, EngineFault, QueueTimeout, BacklogFull, ThreadBack, ThreadsStuck, TooManyStuck,
-        AccessLogFailed, AccessLogBack, AccessLogLost, AccessLogReopened, AccessLogNotReopened, AccessLogCopied, AccessLogCut, AccessLogLeft,
-        AdminServing, OtherLayout,
-        ConnectionsDenied, ConnectionsOverLimit, RequestsDenied, RequestsOverRate, ListRead, ListBroken,
+        QueueDepth, Refused, LimitReached, LimitLeft, TooManyBytes, TooFewBytes, BodyForbidden, Disconnected, StorageFailed, ProxyHeaders,
+        StillRunning, Lost, AcceptFailed, EngineFault, QueueTimeout, BacklogFull, ThreadBack, ThreadsStuck, TooManyStuck, AccessLogFailed,
+        AccessLogBack, AccessLogLost, AccessLogReopened, AccessLogNotReopened, AccessLogCopied, AccessLogCut, AccessLogLeft, AdminServing,
+        OtherLayout, Certificate, CertificateEnds, CertificateEnded, CertificateBegins, CertificateRenewed, CertificateKept, AuthoritiesRenewed,
+        HandshakeFailed, PlainRequest, Http2Failed, ConnectionsDenied, ConnectionsOverLimit, RequestsDenied, RequestsOverRate, ListRead, ListBroken,
     ];
 
     private CompositeFormat Format { get; } = CompositeFormat.Parse(Text);

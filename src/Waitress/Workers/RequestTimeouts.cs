@@ -21,6 +21,7 @@ internal sealed class RequestTimeouts(Pool pool, TimeSpan limit, bool supervised
         {
             if (worker.CurrentCall is not { } call || !call.TryExpire())
                 continue;
+            call.Exchange.IsSpent = true;
             call.Exchange.Response.Refuse(Refusal.TookTooLong);
             call.Exchange.Complete();
             pool.GiveUp(worker, call);

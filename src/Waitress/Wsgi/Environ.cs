@@ -36,6 +36,8 @@ internal sealed class Environ : IDisposable
         Require(PyDicts.Set(dict, "SERVER_SOFTWARE", Text(settings.Ident ?? "")));
         Require(PyDicts.Set(dict, "SERVER_PROTOCOL", Text("HTTP/1.1")));
         Require(PyDicts.Set(dict, "SCRIPT_NAME", Text(settings.UrlPrefix)));
+        if (settings.Tls)
+            Require(PyDicts.Set(dict, "HTTPS", Text("on")));
         Require(PyDicts.Set(dict, "wsgi.version", PySequences.Pair(PyNumbers.From(1), PyNumbers.From(0))));
         Require(PyDicts.Set(dict, "wsgi.url_scheme", Text(settings.UrlScheme)));
         Require(PyDicts.Set(dict, "wsgi.multithread", PyNumbers.From(true)));
@@ -58,7 +60,7 @@ internal sealed class Environ : IDisposable
     {
         var exchange = call.Exchange;
         var environ = PyDicts.Copy(_template.Ref);
-        if (!environ.IsNull && SetLine(environ, exchange) && SetClient(environ, exchange) && SetHeaders(environ, exchange)
+        if (!environ.IsNull && SetLine(environ, exchange) && SetClient(environ, exchange) && SetTls(environ, exchange) && SetHeaders(environ, exchange)
             && SetStreams(environ, call, input))
             return environ;
         environ.Dispose();
@@ -97,6 +99,21 @@ internal sealed class Environ : IDisposable
             && (client.Scheme is null || SetConstant(environ, Keys.UrlScheme, client.Scheme));
     }
 
+    // The variables of mod_ssl, after which apps look.
+    private bool SetTls(PyRef environ, Exchange exchange)
+    {
+        if (exchange.Tls is not { } session)
+            return true;
+        foreach (var variable in session.Variables)
+        {
+            var key = Keys.Known(variable.Name);
+            if (!(variable.IsShared ? SetConstant(environ, key, variable.Value) : PyDicts.Set(environ, key.Ref, PyTexts.FromLatin1(variable.Value))))
+                return false;
+        }
+
+        return true;
+    }
+
     private bool SetHeaders(PyRef environ, Exchange exchange)
     {
         foreach (var (name, lines) in exchange.Received.Fields)
@@ -108,8 +125,8 @@ internal sealed class Environ : IDisposable
                 return false;
         }
 
-        // With asynchronous=false the length of a chunked body is not known yet: the app reads to the end (wsgi.input_terminated).
-        return !exchange.IsChunked || !_settings.Asynchronous
+        // With asynchronous=false the length of such a body is not known yet: the app reads to the end (wsgi.input_terminated).
+        return !exchange.HasUnknownLength || !_settings.Asynchronous
             || PyDicts.Set(environ, Keys.ContentLength.Ref, PyTexts.FromLatin1(exchange.Body.Length.ToString(CultureInfo.InvariantCulture)));
     }
 

@@ -13,6 +13,7 @@ internal sealed class EnvironKeys : IDisposable
     private const int MostHeaders = 1024;
 
     private readonly ConcurrentDictionary<string, PyPin?> _headers = new(StringComparer.OrdinalIgnoreCase);
+    private readonly ConcurrentDictionary<string, PyPin> _known = new(StringComparer.Ordinal);
     private readonly List<PyPin> _pins = [];
 
     public EnvironKeys()
@@ -67,6 +68,9 @@ internal sealed class EnvironKeys : IDisposable
 
     /// <summary>The attribute that iterables may have.</summary>
     public PyPin Close { get; }
+
+    /// <summary>A key whose name comes from the server's own code, never from a client.</summary>
+    public PyPin Known(string name) => _known.TryGetValue(name, out var key) ? key : _known.GetOrAdd(name, Intern);
 
     /// <summary>Sets a header in environ; one whose name holds an underscore is dropped (HeaderName). False: a Python error is set.</summary>
     public bool SetHeader(PyRef environ, string name, string value)

@@ -34,7 +34,7 @@ internal sealed class TestServer
         var test = python.Do(() =>
         {
             using var application = Py.Evaluate(app);
-            var opened = new TestServer(Server.Open(settings, new Dictionary<string, string>(), null, interpreter ??= Interpreter.Create(), application, log));
+            var opened = new TestServer(Server.Open(settings, null, new Dictionary<string, string>(), null, interpreter ??= Interpreter.Create(), application, log));
             opened.server.Start();
             return opened;
         });

@@ -50,7 +50,10 @@ public abstract class FrameworkTests(ServerFixture fixture)
     public async Task Json_PostedChunked_IsAnswered()
     {
         using var http = Server.Http();
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/json") { Content = JsonContent.Create(new { numbers = new[] { 1, 2, 3 } }) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/json")
+        {
+            Content = JsonContent.Create(new { numbers = new[] { 1, 2, 3 } }), Version = http.DefaultRequestVersion, VersionPolicy = http.DefaultVersionPolicy,
+        };
         request.Headers.TransferEncodingChunked = true;
         var seen = await (await http.SendAsync(request)).EnsureSuccessStatusCode().Content.ReadFromJsonAsync<JsonElement>();
         Assert.Equal([2, 4, 6], seen.GetProperty("doubled").EnumerateArray().Select(number => number.GetInt32()));
@@ -67,7 +70,7 @@ public abstract class FrameworkTests(ServerFixture fixture)
     }
 
     [Fact]
-    public async Task Stream_OfAThousandItems_IsChunkedAndWhole()
+    public virtual async Task Stream_OfAThousandItems_IsChunkedAndWhole()
     {
         using var client = await Server.ConnectAsync();
         var response = await client.GetAsync("/stream?word=row");

@@ -88,6 +88,13 @@ internal sealed class PythonProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>To its standard input.</summary>
+    public void Write(string text)
+    {
+        _process.StandardInput.Write(text);
+        _process.StandardInput.Flush();
+    }
+
     /// <summary>To a process that a process of the suite has started: a worker, a supervisor's successor.</summary>
     public static void Send(int process, int signal)
     {

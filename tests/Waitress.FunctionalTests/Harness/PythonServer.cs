@@ -27,6 +27,9 @@ internal sealed partial class PythonServer : IAsyncDisposable
 
     public LogCapture Log => Process.Errors;
 
+    /// <summary>Whether it speaks TLS.</summary>
+    public bool IsTls { get; private init; }
+
     public static Task<PythonServer> StartAsync(
         string app, IEnumerable<string>? options = null, string? python = null,
         IReadOnlyDictionary<string, string>? environment = null, string? folder = null) =>
@@ -53,7 +56,7 @@ internal sealed partial class PythonServer : IAsyncDisposable
         EndPoint endPoint = where.Groups["path"].Success
             ? new UnixDomainSocketEndPoint(where.Groups["path"].Value)
             : new IPEndPoint(IPAddress.Loopback, int.Parse(where.Groups["port"].ValueSpan, CultureInfo.InvariantCulture));
-        return new PythonServer(process, endPoint);
+        return new PythonServer(process, endPoint) { IsTls = where.Groups["where"].Value.StartsWith("https:", StringComparison.Ordinal) };
     }
 
     /// <summary>Every address of the "Serving on" lines so far, as written.</summary>
@@ -73,8 +76,25 @@ internal sealed partial class PythonServer : IAsyncDisposable
                 return new NetworkStream(socket, ownsSocket: true);
             },
         };
+        if (IsTls)
+        {
+            return Https(new Version(2, 0), handler);
+        }
+
         var host = EndPoint is IPEndPoint ip ? ip.ToString() : "localhost";
         return new HttpClient(handler) { BaseAddress = new Uri($"http://{host}/"), Timeout = Deadline.Wait };
+    }
+
+    /// <summary>A client that speaks just that version over TLS; whose certificate it is, other tests judge.</summary>
+    public HttpClient Https(Version version, SocketsHttpHandler? handler = null)
+    {
+        handler ??= new SocketsHttpHandler { AllowAutoRedirect = false };
+        handler.SslOptions.RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate is not null;
+        return new HttpClient(handler)
+        {
+            BaseAddress = new Uri($"https://{EndPoint}/"), Timeout = Deadline.Wait,
+            DefaultRequestVersion = version, DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
     }
 
     public Task<RawClient> ConnectAsync() => RawClient.ConnectAsync(EndPoint);
@@ -96,6 +116,6 @@ internal sealed partial class PythonServer : IAsyncDisposable
 
     public ValueTask DisposeAsync() => Process.DisposeAsync();
 
-    [GeneratedRegex(@"Serving on (?<where>http://(unix:(?<path>/.+)|.+:(?<port>\d+)))\s*$")]
+    [GeneratedRegex(@"Serving on (?<where>https?://(unix:(?<path>/.+)|.+:(?<port>\d+)))\s*$")]
     private static partial Regex Serving();
 }

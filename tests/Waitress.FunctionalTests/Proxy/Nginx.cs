@@ -21,12 +21,33 @@ internal sealed class Nginx : IAsyncDisposable
     public IPEndPoint EndPoint { get; }
 
     /// <param name="upstream">As nginx writes it: 127.0.0.1:PORT or unix:/path.</param>
-    public static async Task<Nginx> StartAsync(string upstream)
+    public static Task<Nginx> StartAsync(string upstream) => StartAsync((path, listen) => $$"""
+        access_log off;
+        client_max_body_size 100m;
+        upstream waitress { server {{upstream}}; keepalive 4; }
+        server {
+            listen {{listen}};
+            location = /nginx { return 200 "{{path}}"; }
+            location / {
+                proxy_pass http://waitress;
+                proxy_http_version 1.1;
+                proxy_set_header Connection "";
+                proxy_set_header Host $http_host;
+                proxy_set_header X-Forwarded-For $remote_addr;
+                proxy_set_header X-Forwarded-Proto https;
+                proxy_request_buffering off;
+                proxy_buffering off;
+            }
+        }
+        """);
+
+    /// <param name="http">What stands in http { }, for a folder of its own and an address to listen on; GET /nginx must say the folder.</param>
+    public static async Task<Nginx> StartAsync(Func<string, string, string> http)
     {
         // nginx can't choose a port by itself, and one that was free may be taken before it listens: then another one.
         for (var turn = 0; ; turn++)
         {
-            var nginx = Start(upstream);
+            var nginx = Start(http);
             try
             {
                 await Deadline.Until(nginx.AnswersAsync, "nginx listens");
@@ -39,7 +60,10 @@ internal sealed class Nginx : IAsyncDisposable
         }
     }
 
-    private static Nginx Start(string upstream)
+    /// <summary>A file of its folder, as it is now.</summary>
+    public string Read(string name) => File.Exists(_folder.File(name)) ? File.ReadAllText(_folder.File(name)) : "";
+
+    private static Nginx Start(Func<string, string, string> http)
     {
         var folder = new TemporaryFolder();
         var endPoint = FreePort();
@@ -50,25 +74,9 @@ internal sealed class Nginx : IAsyncDisposable
             pid {{path}}/pid; error_log {{path}}/error.log warn;
             events { worker_connections 256; }
             http {
-                access_log off;
                 client_body_temp_path {{path}}/body; proxy_temp_path {{path}}/proxy; fastcgi_temp_path {{path}}/f;
                 uwsgi_temp_path {{path}}/u; scgi_temp_path {{path}}/s;
-                client_max_body_size 100m;
-                upstream waitress { server {{upstream}}; keepalive 4; }
-                server {
-                    listen {{endPoint}};
-                    location = /nginx { return 200 "{{path}}"; }
-                    location / {
-                        proxy_pass http://waitress;
-                        proxy_http_version 1.1;
-                        proxy_set_header Connection "";
-                        proxy_set_header Host $http_host;
-                        proxy_set_header X-Forwarded-For $remote_addr;
-                        proxy_set_header X-Forwarded-Proto https;
-                        proxy_request_buffering off;
-                        proxy_buffering off;
-                    }
-                }
+                {{http(path, endPoint.ToString())}}
             }
             """);
         var start = new ProcessStartInfo(Find()) { RedirectStandardError = true };

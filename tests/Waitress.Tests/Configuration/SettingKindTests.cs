@@ -32,6 +32,7 @@ public class SettingKindTests
         { "max_requests", 0, 0, int.MaxValue },
         { "max_requests_jitter", 0, 0, int.MaxValue },
         { "trusted_proxy_count", 1, 1, 1_000 },
+        { "http2_max_streams", 100, 1, 1_000 },
         { "max_request_header_size", 262_144, 1, 1_073_741_824 },
         { "max_request_body_size", 1_073_741_824, 1, long.MaxValue },
         { "inbuf_overflow", 524_288, 0, 1_099_511_627_776 },

@@ -5,7 +5,7 @@ namespace Waitress.Tests.Configuration;
 public class SettingsTableTests
 {
     /// <summary>Waitress 3.0.2's settings, as its users may write them; none may go missing.</summary>
-    private static readonly string[] WaitressNames =
+    internal static readonly string[] WaitressNames =
     [
         "host", "port", "ipv4", "ipv6", "listen", "backlog", "threads", "trusted_proxy", "trusted_proxy_count", "trusted_proxy_headers",
         "log_untrusted_proxy_headers", "clear_untrusted_proxy_headers", "url_scheme", "url_prefix", "ident", "recv_bytes", "send_bytes",
@@ -19,6 +19,8 @@ public class SettingsTableTests
         "workers", "asynchronous", "graceful_timeout", "worker_class", "max_threads", "request_timeout", "queue_timeout", "backlog_limit",
         "supervise", "min_workers", "max_workers", "worker_timeout", "max_requests", "max_requests_jitter", "max_lifetime", "max_memory",
         "reload", "reload_extra", "control_socket", "pid", "user", "group", "umask", "chdir", "pythonpath", "daemon",
+        "memory_report",
+        "certfile", "keyfile", "keyfile_password", "keyfile_password_file", "ca_certs", "client_cert", "tls_min_version", "http", "http2_max_streams",
         "access_logfile", "access_logformat", "log_level", "log_format", "log_file", "log_syslog", "log_journal",
         "deny", "allow", "limit_per_address", "rate_limit", "header_timeout", "body_timeout", "min_body_rate", "min_response_rate",
         "admin_listen", "metrics_path",

@@ -11,6 +11,7 @@ using Waitress.Listening;
 using Waitress.Metrics;
 using Waitress.Telemetry;
 using Waitress.Tests.Telemetry;
+using Waitress.Tls;
 using Waitress.Workers;
 
 namespace Waitress.Tests.Http;
@@ -49,8 +50,12 @@ internal sealed class EngineServer : IAsyncDisposable
                 Log.Post(LogEvent.EngineFault, text);
         });
         var wire = new WireOptions(settings.Ident, TimeProvider.System, kestrelLog, refused => figures?.RecordRefused(refused.Refusal));
+        var errors = new List<string>();
+        Certificates = CertificateFiles.Open(settings, errors) is { } certificates ? new CertificateWatch(certificates, TimeProvider.System, Log) : null;
+        Assert.Empty(errors);
+        var tls = Certificates is null ? null : new TlsOptions(Certificates, settings.Ident, TimeProvider.System, Log);
         listeners = new ListenerFactory(settings, new ConnectionGate(100, TimeProvider.System, figures: figures), kestrelLog);
-        kestrel = new KestrelServer(Options.Create(KestrelSetup.Options(settings, outcome.Sockets, wire)), listeners, kestrelLog);
+        kestrel = new KestrelServer(Options.Create(KestrelSetup.Options(settings, outcome.Sockets, wire, tls, (_, reason) => Ended.Enqueue(reason))), listeners, kestrelLog);
         observed += figures is null ? null : figures.Record;
         Application = new Application(settings, queue, limits, watcher, InFlight, sweep, Log, observed,
             service: figures is null ? null : new Service(figures.Board), live: live);
@@ -62,6 +67,13 @@ internal sealed class EngineServer : IAsyncDisposable
     public InFlight InFlight { get; } = new();
 
     public Mailbox Log { get; }
+
+    public CertificateWatch? Certificates { get; }
+
+    /// <summary>Why connections of HTTP/2 were ended.</summary>
+    public ConcurrentQueue<string> Ended { get; } = [];
+
+    public IPEndPoint EndPoint => (IPEndPoint)socket.Socket.LocalEndPoint!;
 
     public Application Application { get; }
 
@@ -100,6 +112,7 @@ internal sealed class EngineServer : IAsyncDisposable
         listeners.Dispose();
         watcher.Dispose();
         sweep.Dispose();
+        Certificates?.Dispose();
         Log.Dispose();
         wake.Reader.Dispose();
         wake.Writer.Dispose();

@@ -13,7 +13,7 @@ internal static class LogDocs
         This page is made from the table of log events in the code (`LogEvent`); a test fails when the two differ.
 
         Every entry goes through Python's `logging`, on two loggers: `waitress`, and below it `waitress.queue` for the queue
-        of requests alone; a supervisor has `waitress.supervisor`. The app's own set-up of `logging` rules, unless an option below says where
+        of requests alone; a supervisor has `waitress.supervisor`, and `--memory-report` writes to `waitress.memory`. The app's own set-up of `logging` rules, unless an option below says where
         entries go. The access log is another matter: [access-log.md](access-log.md).
 
         - `waitress-serve` sets the logger `waitress` to INFO where the app has given it no level, and calls
@@ -73,7 +73,7 @@ internal static class LogDocs
 
         | Logger | Level | Text | When |
         | --- | --- | --- | --- |
-        | `waitress` | INFO | Serving on http://HOST:PORT | At the start, once per address; a unix socket reads `http://unix:PATH`. |
+        | `waitress` | INFO | Serving on http://HOST:PORT | At the start, once per address; a unix socket reads `http://unix:PATH`. With TLS it is `https`. |
         | `waitress` | INFO | CPython VERSION, N threads, engine BUILD | At the start: the interpreter, the worker threads, what the engine was built from. |
         | `waitress` | INFO | SIGNAL: finishing the requests in flight; a second signal ends at once | SIGINT or SIGTERM came (Ctrl-Break on Windows). |
         | `waitress` | WARNING | N thread(s) still running: NAMES | Workers were still inside the app 5 seconds after the stop. |
@@ -118,6 +118,16 @@ internal static class LogDocs
         [LogEvent.AdminServing] = (["http://HOST:PORT"], "`--admin-listen` is served from here on."),
         [LogEvent.OtherLayout] = ([], "The package was upgraded and the service reloaded, so that supervisor and worker have different metrics."),
         [LogEvent.TooManyStuck] = (["N"], "From now on a stuck thread costs a place of the pool. Replace the process."),
+        [LogEvent.Certificate] = (["NAMES", "SUBJECT", "TIME"], "At the start, once per certificate; of class process each worker says so."),
+        [LogEvent.CertificateEnds] = (["NAMES", "N", "TIME"], "Less than two weeks are left: the renewal does not work. Once a day."),
+        [LogEvent.CertificateEnded] = (["NAMES", "TIME"], "It is served all the same. Once a day."),
+        [LogEvent.CertificateBegins] = (["NAMES", "TIME"], "The clock of this machine, or of the one that made it, is wrong, or it was put into force too early. Once a day."),
+        [LogEvent.CertificateRenewed] = (["NAMES", "SUBJECT", "TIME"], "Its files have changed; new connections get the new one, open ones go on."),
+        [LogEvent.CertificateKept] = (["CERTIFICATE", "(file and reason in words)"], "Once per change of the files."),
+        [LogEvent.AuthoritiesRenewed] = (["N"], "The file of `ca_certs` has changed."),
+        [LogEvent.HandshakeFailed] = (["PEER", "REASON"], "A client that speaks no common version, does not trust the certificate, sent none where one is required, or no client at all. The reason is OpenSSL's where it is not ours."),
+        [LogEvent.PlainRequest] = (["PEER"], "It got 400, which says that the port speaks HTTPS."),
+        [LogEvent.Http2Failed] = (["PEER", "REASON"], "The client broke the protocol, or sent too much of something (docs/http.md); it was told by GOAWAY."),
         [LogEvent.ConnectionsDenied] = (["N", "PEER"], "Clients that `deny` or `allow` keeps out connected. The first at once, then at most every ten seconds, with the number since; so the next three."),
         [LogEvent.ConnectionsOverLimit] = (["N", "PEER"], "Addresses wanted more connections than `limit_per_address`."),
         [LogEvent.RequestsDenied] = (["N", "CLIENT"], "Clients that a proxy named, or that were connected before the list changed, are kept out by `deny` or `allow`."),

@@ -19,7 +19,7 @@ from waitress.supervisor._supervisor import Supervisor
 VALUES = dict(
     worker_class="process", workers=2, threads=1, min_workers=None, max_workers=None, worker_timeout=30.0, max_requests=0,
     max_requests_jitter=0, max_lifetime=0.0, max_memory=0, graceful_timeout=30, reload=False, listen=["127.0.0.1:0"], host=None, port=None,
-    unix_socket=None,
+    unix_socket=None, admin_listen=None,
 )  # fmt: skip
 
 
@@ -116,7 +116,7 @@ class Service(unittest.TestCase):
         self.values = {**VALUES, **values}
         self.board = Board(2 * self.values["workers"] + 16)
         self.addCleanup(self.board.close)
-        binding = types.SimpleNamespace(listen=[("127.0.0.1", "80")], descriptors=[], close=self.closed.append)
+        binding = types.SimpleNamespace(listen=[("127.0.0.1", "80")], urls=["http://127.0.0.1:80"], descriptors=[], close=self.closed.append)
         self.upgrade = types.SimpleNamespace(shared=False, pids=[], reaped=lambda pid, status: True)
         launch = types.SimpleNamespace(start=self.launch, wake_all=lambda: None)
         reread = lambda: ({}, self.faults) if self.faults else (self.values, [])  # noqa: E731

@@ -1,5 +1,6 @@
 """How many workers, the end of the service, and what can be asked."""
 import json
+import os
 import signal
 import unittest
 
@@ -135,6 +136,22 @@ class SupervisorTest(Service):
         self.assertEqual(replies[0]["workers"][0]["result"][0]["thread"], "MainThread")
         self.assertIn("no answer", replies[0]["workers"][1]["result"]["error"])
         self.assertEqual((first.signals, second.signals), ([], [STACKS_SIGNAL]))
+
+    def test_memory_is_asked_of_one_worker_after_the_other(self):
+        first, second = self.serving()
+        replies = self.ask("memory", limit="5000")
+        (question,) = [each for each in first.commands() if each["command"] == "memory"]
+        self.assertEqual(question["limit"], 5000)
+        self.assertEqual([each for each in second.commands() if each["command"] == "memory"], [])
+        first.say(event="reply", id=question["id"], result={"seconds": 1})
+        self.pass_time(1)
+        (question,) = [each for each in second.commands() if each["command"] == "memory"]
+        self.assertEqual(replies, [])
+        second.die(signal.SIGKILL)
+        self.pass_time(1)
+        self.assertEqual([each["result"] for each in replies[0]["workers"]], [{"seconds": 1}, {"error": "the worker has ended"}])
+        self.assertEqual(replies[0]["supervisor"]["pid"], os.getpid())
+        self.assertIn("error", self.ask("memory", limit="many")[0])
 
     def test_unknown_commands_and_bad_arguments_are_refused(self):
         self.serving()

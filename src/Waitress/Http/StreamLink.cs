@@ -1,0 +1,48 @@
+using System.Net;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Waitress.Http;
+
+/// <summary>
+/// The link of an exchange on HTTP/2. Kestrel uses the object of a stream again for a later one of the same connection, and with it the
+/// exchange and this. A stream is over when its client resets it; how fast the client takes bytes can't be seen on the socket, which other streams share.
+/// </summary>
+internal sealed class StreamLink(Http2Wire wire, IHttpRequestLifetimeFeature lifetime) : ExchangeLink
+{
+    private volatile bool _lost;
+    private Action? _closed;
+
+    public override bool IsMultiplexed => true;
+
+    public override EndPoint? LocalEndPoint => wire.LocalEndPoint;
+
+    public override bool ClientGone => _lost || lifetime.RequestAborted.IsCancellationRequested;
+
+    public override bool ClientLeft => ClientGone;
+
+    public override bool ClientGaveUp(long since) => ClientGone;
+
+    public override void ClientLost() => _lost = true;
+
+    public override void ExchangeStarted()
+    {
+        _lost = false;
+        wire.ExchangeStarted();
+    }
+
+    public override void WhenClosed(Action action) => _closed += action;
+
+    public override void ExchangeEnded()
+    {
+        wire.ExchangeEnded();
+        _closed?.Invoke();
+        _closed = null;
+    }
+
+    /// <summary>The work is at most a block (64 KiB), which has to be taken in that time: Kestrel does not show how much of it is left, so a rate can't be told.</summary>
+    public override async ValueTask<bool> TakesAsync(Task work, TimeSpan patience, long least)
+    {
+        await work.WaitAsync(patience, TimeProvider.System).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return work.IsCompleted;
+    }
+}
