@@ -29,8 +29,8 @@ def cpu_seconds(pid: int) -> float:
 class Server:
     """One server that runs all the time; idle it costs nothing."""
 
-    def __init__(self, options: list[str], port: int) -> None:
-        environ = {**os.environ, "PYTHONPATH": os.pathsep.join([os.path.join(ROOT, "python"), ROOT])}
+    def __init__(self, options: list[str], port: int, package: str = os.path.join(ROOT, "python")) -> None:
+        environ = {**os.environ, "PYTHONPATH": os.pathsep.join([package, ROOT])}
         command = [sys.executable, "-m", "waitress", f"--listen=127.0.0.1:{port}", "--threads=4", *options, "examples.hello:app"]
         self.url = f"http://127.0.0.1:{port}/"
         self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environ)
@@ -40,6 +40,10 @@ class Server:
                 break
             except OSError:
                 time.sleep(0.05)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait()
 
     def load(self, seconds: int, connections: int) -> tuple[float, float]:
         """Requests per second, and CPU microseconds per request."""
@@ -71,8 +75,7 @@ def main() -> None:
                     figures[name].append(servers[name].load(given.seconds, given.connections))
         finally:
             for server in servers.values():
-                server.process.terminate()
-                server.process.wait()
+                server.stop()
     for name, rounds in figures.items():
         # Of each round its own ratio: what else the machine did meanwhile is the same for all in it.
         rate = statistics.median(here[0] / base[0] for here, base in zip(rounds, figures["off"]))

@@ -140,7 +140,7 @@ def _times() -> list[float]:
     for name in SOURCES:
         path = ROOT / name
         files = [path] if path.is_file() else [
-            file for file in path.rglob("*") if file.suffix in (".cs", ".csproj", ".props", ".targets", ".xml")
+            file for file in path.rglob("*") if file.suffix in (".cs", ".csproj", ".props", ".targets", ".xml", ".html", ".css", ".js")
         ]
         times += [file.stat().st_mtime for file in files]
     return times

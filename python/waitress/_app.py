@@ -24,6 +24,12 @@ class AppError(Exception):
     """The app can't be served; the text says why."""
 
 
+class StartUpError(AppError):
+    """An asynchronous app was told of its start and refused, or can't be told; the text says why."""
+
+    code = 3  # the program's exit code, as Uvicorn's
+
+
 def load(spec: str, call: bool = False) -> Any:
     """Import and return the app; with ``call`` the named object is a factory, called without arguments.
 
@@ -91,8 +97,6 @@ def _check(spec: str, app: Any, call: bool) -> None:
             found = next((name for name in USUAL_NAMES if callable(getattr(app, name, None))), None)
             hint = f"; did you mean {spec}:{found}?" if found else f"; name the app in it, as in {spec}:app"
         raise AppError(f"The app is not callable: {name} is {_kind(app)}{hint}")
-    if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(getattr(app, "__call__", None)):
-        raise AppError(f"{name} is an asynchronous (ASGI) app, and this is a WSGI server")
 
 
 def _kind(thing: Any) -> str:

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 
-from waitress import _app, _logging
+from waitress import _app, _interface, _logging
 from waitress._pool import Pool
 
 TYPE_CHECKING = False
@@ -40,6 +40,8 @@ def serve(worker: InterpreterInside) -> None:
     watch_extensions(worker)
     try:
         app = _app.load(worker.app, worker.call)
+        if _interface.choose(app, "auto") == "asgi":
+            raise _app.AppError(f"The app '{worker.app}' is an ASGI app, and worker_class interpreter serves WSGI apps only: use worker_class process")
     except _app.AppError as error:
         worker.failed(explain(worker.app, error))
         end_threads(worker)

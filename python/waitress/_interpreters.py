@@ -46,6 +46,8 @@ def load_app(configured: Configured, name: str, call: bool) -> Any:
         )
     if configured["values"].get("reload"):
         raise _app.AppError("reload does not see what worker_class interpreter imports: use another class while you develop")
+    if configured["values"].get("interface") == "asgi":
+        raise _app.AppError("worker_class interpreter serves WSGI apps only: use worker_class process for an ASGI app")
     return AppName(name, call)
 
 

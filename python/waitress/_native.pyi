@@ -24,6 +24,7 @@ class Engine:
     def events(self) -> list[tuple[str, int, str]]: ...
     def ended(self) -> bool: ...
     # Orders for the thread that runs the server: ("grow", threads), ("timeout", thread ident, number, seconds, "GET /path"), ("recycle", reason),
+    # ("stall", thread ident, seconds),
     # ("collector",), ("stack", number, request).
     def requests(self) -> list[tuple[Any, ...]]: ...
     # Raises in the thread that is still in the request of that number; False when it has ended.
@@ -32,6 +33,9 @@ class Engine:
     # generation; pauses in seconds. From its own books, so it costs microseconds and collects nothing.
     def memory(self) -> dict[str, Any]: ...
     def close(self) -> None: ...
+
+    # The engine's half of an event loop: tools is waitress._asgi.Tools, wake_fd where a byte has the loop call drain().
+    def loop(self, app: Any, tools: Any, wake_fd: int, /) -> Inbox: ...
 
     # For metrics and the status page.
     # The app's name.
@@ -48,6 +52,13 @@ class Engine:
     # Workers of class interpreter; 0 of the other classes.
     interpreters: int
     def interpreter(self, name: str, app: str, call: bool, path: list[str], argv: list[str], logging: dict[str, Any], /) -> InterpreterWorker: ...
+
+class Inbox:
+    """Of one event loop; used on its thread."""
+
+    # Sees to what has come; False: nothing will come any more.
+    def drain(self) -> bool: ...
+    def close(self) -> None: ...
 
 class InterpreterWorker:
     """A worker of class interpreter as the main interpreter sees it."""
@@ -160,10 +171,10 @@ class Configured(TypedDict):
     values: dict[str, Any]
     # bind(environ, inherited): descriptors in inherited are taken over instead of opening sockets. Both raise OSError.
     bind: Callable[[Mapping[str, str], list[int]], Binding] | None
-    # open(app, wake_fd, environ, handoff): handoff is None for a server with sockets of its own.
+    # open(app, wake_fd, environ, handoff, interface): interface is "wsgi" or "asgi"; handoff is None for a server with sockets of its own.
     # figures(descriptor, slots, wake_fd, inherited, app, urls), for a supervisor; raises OSError.
     figures: Callable[[int, int, int, list[int], str, list[str]], Figures] | None
-    open: Callable[[WSGIApplication, int, Mapping[str, str], Handoff | Mapping[str, Any] | None], Engine] | None
+    open: Callable[[WSGIApplication, int, Mapping[str, str], Handoff | Mapping[str, Any] | None, str], Engine] | None
 
 build: str
 

@@ -68,6 +68,8 @@ class Pool:
                     self._grow(order[1])
                 elif order[0] == "timeout":
                     self._interrupt(*order[1:])
+                elif order[0] == "stall":
+                    self._tell_stall(*order[1:])
                 elif order[0] == "collector":
                     self._engine.collector(_insight.collector())
                 elif order[0] == "stack":
@@ -91,6 +93,11 @@ class Pool:
         except RuntimeError as error:
             # The engine goes on with those it has, and asks again while it needs more.
             logger.error("Could not start %d more thread(s): %s", count, error)
+
+    def _tell_stall(self, thread: int, seconds: float) -> None:
+        stack = stack_of(thread)
+        if stack:
+            logger.error("The event loop has not turned for %.1f s; the stack of its thread:\n%s", seconds, "".join(stack.format()).rstrip("\n"))
 
     def _interrupt(self, thread: int, number: int, seconds: float, request: str) -> None:
         # Taken first, and whole: from the moment of the exception on it is another stack. If the thread is still in that request

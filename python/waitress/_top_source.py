@@ -17,11 +17,10 @@ MAX_ANSWER = 32 * 1024 * 1024
 
 
 class FromSupervisor:
-    """Connects anew after a failure: the server may be another one by then."""
+    """A connection per question: a kept one would be dropped between two slow looks, and after a failure bring a late answer."""
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._connection: Connection | None = None
 
     def figures(self) -> dict[str, Any]:
         return self._ask("figures")
@@ -31,19 +30,8 @@ class FromSupervisor:
         return self._ask("stack", worker=worker, request=request)["stack"]
 
     def _ask(self, command: str, **arguments: object) -> dict[str, Any]:
-        if self._connection is None:
-            self._connection = Connection(self._path, SECONDS)
-        try:
-            return self._connection.ask(command, **arguments)
-        except ControlError:
-            # A late answer would be taken for that to the next question.
-            self.close()
-            raise
-
-    def close(self) -> None:
-        if self._connection is not None:
-            self._connection.__exit__()
-            self._connection = None
+        with Connection(self._path, SECONDS) as connection:
+            return connection.ask(command, **arguments)
 
 
 class FromAdmin:
@@ -56,6 +44,8 @@ class FromAdmin:
         host, colon, port = address.lstrip(":").rpartition(":")
         if self._path is None and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536 and (host or not colon)):
             raise ControlError(f"Error: {self._address} is not an address; HOST:PORT, PORT and unix:PATH are", 2)
+        if self._path is not None and not hasattr(socket, "AF_UNIX"):
+            raise ControlError("Error: There are no unix sockets here", 2)
         self._host, self._port = host.strip("[]") or "127.0.0.1", 0 if self._path is not None else int(port)
 
     def figures(self) -> dict[str, Any]:

@@ -167,6 +167,8 @@ class Control:
             return _insight.stack(self._engine(), number) if interpreters is None else _insight.of_interpreters(self._engine(), number, interpreters)
         if command == "stacks" and interpreters is not None:
             return interpreters.stacks()
+        if command == "stacks":
+            return _stacks() + (self._server.tasks if self._server is not None else [])
         return ANSWERS.get(command, _unknown)()
 
     def _engine(self) -> Any:
@@ -223,9 +225,12 @@ def serve(control: Control, app_name: str, call: bool, configured: Configured) -
     except OSError as error:
         control.failed(f"The worker can't start: {error}")
         return FAILED
+    except _app.AppError as error:
+        control.failed(str(error))
+        return FAILED
     try:
         waitress.run_server(server, quiet=True, last=True)
-    except _app.AppError as error:  # class interpreter: only there the app is imported as late as that
+    except _app.AppError as error:  # of class interpreter, which imports the app only there, or of an ASGI app's start-up
         control.failed(str(error))
         return FAILED
     return 0

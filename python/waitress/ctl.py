@@ -194,7 +194,7 @@ def _show_stacks(result: dict[str, Any]) -> None:
             print(f"  {worker['result']['error']}; its stacks come in the server's log")
         else:
             for thread in worker["result"]:
-                print(f"  Thread {thread['thread']}")
+                print(f"  Task {thread['task']}" if "task" in thread else f"  Thread {thread['thread']}")
                 print("\n".join(f"    {line}" for line in str(thread["stack"]).rstrip().splitlines()))
         print()
 

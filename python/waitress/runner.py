@@ -81,6 +81,8 @@ def _serve_alone(
     assert line["app"] is not None
     try:
         _alone.serve(surroundings, line["app"], line["call"], configured, set_up_logging, instead)
+    except _app.StartUpError as error:
+        return _fail(program, [str(error)], error.code)
     except _app.AppError as error:
         return _fail(program, [str(error)], 1, with_help=True)
     except OSError as error:

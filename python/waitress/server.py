@@ -14,17 +14,18 @@ import sys
 import threading
 import traceback
 
-from waitress import _exit, _logging, _signals
+from waitress import _app, _exit, _interface, _logging, _signals
 from waitress._interpreters import AppName, Interpreters
 from waitress._pool import Pool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from _typeshed.wsgi import WSGIApplication
 
+    from waitress._asgi import EventLoop
     from waitress._memory import Reports
     from waitress._native import Configured, Engine
     from waitress._worker import Control
@@ -63,9 +64,13 @@ class Server:
             # recv() on Windows is not interrupted by a signal when another program owns the wake-up descriptor.
             self._wake.settimeout(0.5)
         assert configured["open"] is not None
+        values = configured["values"]
         try:
+            by_name = isinstance(application, AppName)
+            interface = "wsgi" if by_name else _interface.choose(application, values.get("interface", "auto"))
+            sockets_app = self._load_sockets_app(values, interface, by_name)
             handoff = None if control is None else control.handoff
-            self._engine: Engine = configured["open"](application, self._wake_engine.fileno(), dict(os.environ), handoff)
+            self._engine: Engine = configured["open"](application, self._wake_engine.fileno(), dict(os.environ), handoff, interface)
         except BaseException:
             self._close_wake()
             raise
@@ -76,21 +81,54 @@ class Server:
         self._pool = Pool(self._engine, self._told_to_recycle)
         self._memory_seconds = float(configured["values"].get("memory_report") or 0)
         self._interpreters = Interpreters(self._engine, application, _logging.stated(configured["values"])) if isinstance(application, AppName) else None
+        self._loop: EventLoop | None = None
+        self._has_threads = self._interpreters is None and interface == "wsgi"
+        if interface == "asgi" or sockets_app is not None:
+            from waitress._asgi import EventLoop  # asyncio takes a tenth of a second to import, which WSGI apps need not wait for
+
+            self._loop = EventLoop(self._engine, sockets_app or application, values)
+            if values.get("worker_class") == "thread" and (values.get("workers") or 1) > 1 and interface == "asgi":
+                logger.warning("An ASGI app has one event loop here, whatever workers says: worker_class process gives each worker a process and a loop")
         self._loaded = False
         self._descriptors = [(number, os.fstat(number).st_ino) for number in self._engine.descriptors] if os.name != "nt" else []
         self.effective_listen = [(str(host), str(port)) for host, port in self._engine.listen]
         """Every address in force, as (host, port) strings; a Unix socket is ("unix", path)."""
         self.effective_host, self.effective_port = self.effective_listen[0]
 
+    @staticmethod
+    def _load_sockets_app(values: Mapping[str, Any], interface: str, by_name: bool) -> Any:
+        """The app of the setting asgi_websockets, or None; AppError when it can't be had."""
+        name = values.get("asgi_websockets")
+        if not name:
+            return None
+        if interface == "asgi":
+            raise _app.AppError("asgi_websockets is for a WSGI app: an ASGI app has its WebSockets itself")
+        if by_name:
+            raise _app.AppError("asgi_websockets does not go with worker_class interpreter: use worker_class process or thread")
+        app = _app.load(name)
+        if _interface.choose(app, "auto") != "asgi":
+            raise _app.AppError(f"asgi_websockets: {name} is not an ASGI app")
+        return app
+
+    @property
+    def tasks(self) -> list[dict[str, Any]]:
+        """The tasks of the event loop, and where each waits."""
+        return [] if self._loop is None else self._loop.tasks()
+
     def load(self) -> None:
-        """Of worker class interpreter: load the app in each interpreter; AppError when that fails. run() does it where nobody has before."""
-        if self._interpreters is None or self._loaded:
+        """Of worker class interpreter: load the app in each interpreter; of an ASGI app: have it start up. AppError when that fails. run()
+        does it where nobody has before."""
+        if self._loaded:
             return
         self._loaded = True
         try:
-            self._interpreters.start(self._wait_for_engine)
+            if self._interpreters is not None:
+                self._interpreters.start(self._wait_for_engine)
+            elif self._loop is not None:
+                self._loop.start()
         except BaseException:
-            self._interpreters.end(INTERPRETER_SECONDS)
+            if self._interpreters is not None:
+                self._interpreters.end(INTERPRETER_SECONDS)
             self.close()
             raise
 
@@ -118,6 +156,9 @@ class Server:
         name = {"cpython": "CPython"}.get(sys.implementation.name, sys.implementation.name)
         threads = self._engine.threads
         workers = self._interpreters.describe() if self._interpreters else f"{threads} thread{'' if threads == 1 else 's'}"
+        if self._loop is not None:
+            loop = f"one event loop ({self._loop.name})"
+            workers = f"{workers}, WebSockets on {loop}" if self._has_threads else f"ASGI app on {loop}"
         logger.info("%s %s, %s, engine %s", name, version, workers, _native.build)
 
     def _prepare(self, *, quiet: bool, last: bool) -> None:
@@ -167,7 +208,7 @@ class Server:
                         for url in self._engine.urls:
                             logger.info("Serving on %s", url)
                         self.log_build()
-                    if self._interpreters is None:
+                    if self._has_threads:
                         self._pool.start(self._engine.threads)
                     if self._memory_seconds:
                         from waitress import _memory
@@ -263,7 +304,11 @@ class Server:
                 traceback.print_exc()
 
     def _join(self) -> None:
-        stuck = self._interpreters.end(INTERPRETER_SECONDS) if self._interpreters else self._pool.join(JOIN_SECONDS)
+        stuck = self._loop.join(JOIN_SECONDS) if self._loop else []
+        if self._interpreters is not None:
+            stuck += self._interpreters.end(INTERPRETER_SECONDS)
+        elif self._has_threads:
+            stuck += self._pool.join(JOIN_SECONDS)
         if stuck:
             logger.warning("%d thread(s) still running: %s", len(stuck), ", ".join(stuck))
 

@@ -6,6 +6,14 @@ internal static unsafe partial class Api
     public static readonly delegate* unmanaged[Cdecl]<PyRef, PyNew> PyDict_Copy = (delegate* unmanaged[Cdecl]<PyRef, PyNew>)Export();
     public static readonly delegate* unmanaged[Cdecl]<PyRef, PyRef, PyRef, int> PyDict_SetItem =
         (delegate* unmanaged[Cdecl]<PyRef, PyRef, PyRef, int>)Export();
+
+    /// <summary>Borrowed; null without an error when there is none.</summary>
+    public static readonly delegate* unmanaged[Cdecl]<PyRef, PyRef, PyRef> PyDict_GetItemWithError =
+        (delegate* unmanaged[Cdecl]<PyRef, PyRef, PyRef>)Export();
+
+    /// <summary>3.13 and newer: a new reference, also where another thread changes the dict. 1 found, 0 not, -1 error.</summary>
+    public static readonly delegate* unmanaged[Cdecl]<PyRef, PyRef, nint*, int> PyDict_GetItemRef =
+        (delegate* unmanaged[Cdecl]<PyRef, PyRef, nint*, int>)Optional();
     public static readonly delegate* unmanaged[Cdecl]<PyRef, PyNew> PyDict_Items = (delegate* unmanaged[Cdecl]<PyRef, PyNew>)Export();
 
     public static readonly delegate* unmanaged[Cdecl]<nint, PyNew> PyList_New = (delegate* unmanaged[Cdecl]<nint, PyNew>)Export();

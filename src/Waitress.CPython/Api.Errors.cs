@@ -25,6 +25,7 @@ internal static unsafe partial class Api
     public static readonly nint PyExc_ConnectionError = Variable();
     public static readonly nint PyExc_OSError = Variable();
     public static readonly nint PyExc_RuntimeError = Variable();
+    public static readonly nint PyExc_StopIteration = Variable();
     public static readonly nint PyExc_TypeError = Variable();
     public static readonly nint PyExc_ValueError = Variable();
 }

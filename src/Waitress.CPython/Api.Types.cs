@@ -24,6 +24,7 @@ internal static unsafe partial class Api
     public static readonly nint PyLong_Type = Export();
     public static readonly nint PyBool_Type = Export();
     public static readonly nint PyFloat_Type = Export();
+    public static readonly nint PyType_Type = Export();
     public static readonly nint PyBaseObject_Type = Export();
     public static readonly nint _Py_NoneStruct = Export();
 }

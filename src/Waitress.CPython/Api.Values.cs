@@ -6,6 +6,8 @@ internal static unsafe partial class Api
         (delegate* unmanaged[Cdecl]<byte*, nint, PyNew>)Export();
     public static readonly delegate* unmanaged[Cdecl]<byte*, nint, byte*, PyNew> PyUnicode_DecodeLatin1 =
         (delegate* unmanaged[Cdecl]<byte*, nint, byte*, PyNew>)Export();
+    public static readonly delegate* unmanaged[Cdecl]<byte*, nint, byte*, PyNew> PyUnicode_DecodeUTF8 =
+        (delegate* unmanaged[Cdecl]<byte*, nint, byte*, PyNew>)Export();
     public static readonly delegate* unmanaged[Cdecl]<byte*, PyNew> PyUnicode_InternFromString =
         (delegate* unmanaged[Cdecl]<byte*, PyNew>)Export();
     public static readonly delegate* unmanaged[Cdecl]<PyRef, nint*, byte*> PyUnicode_AsUTF8AndSize =

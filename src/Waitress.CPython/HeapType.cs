@@ -10,7 +10,7 @@ namespace Waitress.CPython;
 internal static unsafe class HeapType
 {
     // Slot numbers and flags are part of the stable ABI (typeslots.h, object.h).
-    public const int Call = 50, Dealloc = 52, Doc = 56, Members = 72, Free = 74;
+    public const int Call = 50, Dealloc = 52, Doc = 56, Iter = 62, IterNext = 63, Methods = 64, Members = 72, Free = 74, Await = 77;
     public const uint DisallowInstantiation = 1 << 7, Immutable = 1 << 8, HasVectorcall = 1 << 11, Default = 1 << 18;
 
     // Py_T_PYSSIZET and Py_READONLY of structmember.h.
@@ -35,6 +35,26 @@ internal static unsafe class HeapType
         public int BasicSize, ItemSize;
         public uint Flags;
         public Slot* Slots;
+    }
+
+    // PyMethodDef and its flags, methodobject.h.
+    public const int NoArguments = 4, OneArgument = 8, FastCall = 0x80;
+
+    [StructLayout(LayoutKind.Sequential)]
+    public struct Method
+    {
+        public byte* Name;
+        public nint Body;
+        public int Flags;
+        public byte* Doc;
+    }
+
+    /// <summary>A method table that outlives the call.</summary>
+    public static nint MethodsOf(Type owner, params ReadOnlySpan<Method> methods)
+    {
+        var table = Allocate<Method>(owner, methods.Length + 1);
+        methods.CopyTo(new Span<Method>(table, methods.Length));
+        return (nint)table;
     }
 
     /// <summary>A member table with one entry that tells CPython where an instance keeps its vectorcall function.</summary>

@@ -22,7 +22,7 @@ internal readonly unsafe ref struct PyArguments
     public void Expect(string function, int least, int most)
     {
         if (Count < least || Count > most)
-            throw new RaiseException(PythonError.Fault.Type, $"{function}() takes {least} to {most} positional arguments but {Count} were given");
+            throw new RaiseException(PythonError.Fault.Type, $"{function}() takes {Describe(least, most)} but {Count} were given");
         if (!_names.IsNull && PySequences.TupleLength(_names) > 0)
             throw new RaiseException(PythonError.Fault.Type, $"{function}() takes no keyword arguments");
     }
@@ -42,4 +42,7 @@ internal readonly unsafe ref struct PyArguments
 
         return default;
     }
+
+    private static string Describe(int least, int most) =>
+        least < most ? $"{least} to {most} positional arguments" : least == 1 ? "1 positional argument" : $"{least} positional arguments";
 }

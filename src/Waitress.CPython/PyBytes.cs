@@ -3,7 +3,7 @@ namespace Waitress.CPython;
 /// <summary>Python's bytes: copied in, read in place.</summary>
 internal static unsafe class PyBytes
 {
-    public static PyNew From(ReadOnlySpan<byte> data)
+    public static PyNew From(scoped ReadOnlySpan<byte> data)
     {
         fixed (byte* start = data)
             return Api.PyBytes_FromStringAndSize(start, data.Length);

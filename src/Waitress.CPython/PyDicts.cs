@@ -22,6 +22,20 @@ internal static unsafe class PyDicts
         return !name.IsNull && Set(dict, name.Borrow(), value);
     }
 
+    /// <summary>The value, or null: then <see cref="PythonError.IsSet"/> tells a failure from there being none.</summary>
+    public static PyNew Get(PyRef dict, PyRef key)
+    {
+        if (Api.PyDict_GetItemRef == null)
+        {
+            var found = Api.PyDict_GetItemWithError(dict, key);
+            return found.IsNull ? default : found.New();
+        }
+
+        nint value = 0;
+        _ = Api.PyDict_GetItemRef(dict, key, &value);
+        return new PyNew(value);
+    }
+
     /// <summary>The items as a new list of pairs.</summary>
     public static PyNew Items(PyRef dict) => Api.PyDict_Items(dict);
 

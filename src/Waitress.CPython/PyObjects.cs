@@ -66,6 +66,26 @@ internal static unsafe class PyObjects
         return Returned(Api.PyObject_Vectorcall(callable, cells + 1, 2 | ArgumentsOffset, default));
     }
 
+    public static PyNew Call(PyRef callable, PyRef first, PyRef second, PyRef third)
+    {
+        var cells = stackalloc nint[4];
+        cells[1] = first.Pointer;
+        cells[2] = second.Pointer;
+        cells[3] = third.Pointer;
+        return Returned(Api.PyObject_Vectorcall(callable, cells + 1, 3 | ArgumentsOffset, default));
+    }
+
+    public static PyNew Call(PyRef callable, PyRef first, PyRef second, PyRef third, PyRef fourth, PyRef fifth)
+    {
+        var cells = stackalloc nint[6];
+        cells[1] = first.Pointer;
+        cells[2] = second.Pointer;
+        cells[3] = third.Pointer;
+        cells[4] = fourth.Pointer;
+        cells[5] = fifth.Pointer;
+        return Returned(Api.PyObject_Vectorcall(callable, cells + 1, 5 | ArgumentsOffset, default));
+    }
+
     public static PyNew Iterate(PyRef iterable) => Returned(Api.PyObject_GetIter(iterable));
 
     /// <summary>The next item, or null: then <see cref="PythonError.IsSet"/> tells the end from a failure.</summary>

@@ -28,6 +28,13 @@ internal static unsafe class PyTexts
         }
     }
 
+    /// <summary>A str of UTF-8 bytes; what is not UTF-8 becomes the replacement character.</summary>
+    public static PyNew FromUtf8(ReadOnlySpan<byte> text)
+    {
+        fixed (byte* start = text, errors = "replace"u8)
+            return Api.PyUnicode_DecodeUTF8(start, text.Length, errors);
+    }
+
     public static PyNew FromText(string text)
     {
         var bytes = Encoding.UTF8.GetBytes(text);

@@ -43,6 +43,8 @@ internal sealed partial class Server : IActivity
     {
         foreach (var pool in _pools)
             pool.Orders.AskCollector();
+        if (IsAsgi)
+            Orders.AskCollector();
     }
 
     private Workers.Worker? Serving(long request) => _live?.Find(request) is { } exchange

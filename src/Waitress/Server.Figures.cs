@@ -23,7 +23,22 @@ internal sealed partial class Server
 
         // All threads of the process are busy when those of each pool are, since the youngest of their requests began.
         var everyBusy = now.Length > 0 && Array.TrueForAll(now, each => each.EveryBusySince > 0) ? now.Max(each => each.EveryBusySince) : 0;
-        return sum with { EveryBusySince = everyBusy, Refused = _limits.Refused };
+        return IsAsgi ? WithLoops(sum) : sum with { EveryBusySince = everyBusy, Refused = _limits.Refused };
+    }
+
+    // A loop has one thread, which is busy for good when it does not turn while something waits.
+    private PoolFigures WithLoops(PoolFigures sum)
+    {
+        var loops = _loops.All;
+        var stuck = loops.Count > 0 && loops.All(loop => loop.WaitingSince != 0) ? loops.Max(loop => loop.WaitingSince) : 0;
+        return sum with
+        {
+            Threads = loops.Count,
+            Busy = loops.Sum(loop => loop.Unanswered),
+            TimedOut = _loops.Sums.TimedOut,
+            EveryBusySince = (long)(stuck * (1e9 / TimeProvider.System.TimestampFrequency)),
+            Refused = _limits.Refused,
+        };
     }
 
     private void WriteFigures(Scoreboard board, int slot)

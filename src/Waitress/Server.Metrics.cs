@@ -84,7 +84,12 @@ internal sealed partial class Server
         region[MetricTable.Timeouts.Place] = pool.TimedOut;
         region[MetricTable.LogLinesLost.Place] = _log.Lost;
         region[MetricTable.LogLinesLost.Place + 1] = AccessLogLost;
+        var loops = _loops.Sums;
+        region[MetricTable.WebSockets.Place] = _loops.All.Sum(loop => loop.Sockets);
+        region[MetricTable.Messages.Place] = loops.Received;
+        region[MetricTable.Messages.Place + 1] = loops.Sent;
+        region[MetricTable.LoopStalls.Place] = loops.Stalls;
         lock (_gate)
-            CollectorFigures.Write(region, _formerCollectors, _pools.Select(each => each.Collector));
+            CollectorFigures.Write(region, _formerCollectors, _pools.Select(each => each.Collector).Append(_loopCollector));
     }
 }

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Waitress.AccessLogging;
+using Waitress.Asgi;
 using Waitress.Configuration;
 using Waitress.CPython;
 using Waitress.Dispatch;
@@ -69,7 +70,7 @@ internal sealed partial class Server : IDisposable
         var backlog = settings.BacklogLimit ?? (int)Math.Min((long)settings.ConnectionLimit + sockets.Count, int.MaxValue);
         _queue = new RequestQueue<Exchange>(backlog, TimeProvider.System);
         _limits = new QueueLimits(_queue, TimeSpan.FromSeconds(settings.QueueTimeout), backlog, log, TimeProvider.System);
-        if (settings.Interpreters == 0)
+        if (settings.Interpreters == 0 && !IsAsgi)
             _pools = [_pool = NewPool(interpreter, app, null)];
         Orders = _pool?.Orders ?? new Orders(log.Wake);
         _watcher = new Watcher(_queue, _pool, _limits, settings, interpreter.IsParallel, log, TimeProvider.System);
@@ -147,6 +148,8 @@ internal sealed partial class Server : IDisposable
             if (_stopping)
                 return; // A signal came first; there is nothing to stop.
             _watcher.Start();
+            if (HasLoops)
+                _loopWatch = new LoopWatch(_loops, _settings, Orders, TimeProvider.System);
             _accessLog?.Start();
             _admin?.Start();
             _collectors?.Change(TimeSpan.Zero, CollectorTime);
@@ -239,6 +242,7 @@ internal sealed partial class Server : IDisposable
             if (retiring)
                 _listeners.LeaveBacklog();
             _slot?.BeginDrain();
+            _loops.BeginStop();
         }
 
         _ = Task.Run(StopAsync);
@@ -287,6 +291,8 @@ internal sealed partial class Server : IDisposable
         _accessLog?.Stop();
         _watcher.Stop();
         _queue.Close();
+        _loops.Close();
+        _loopWatch?.Dispose();
         _slot?.End();
         if (_admin is not null)
             await _admin.StopAsync();

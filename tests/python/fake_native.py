@@ -15,8 +15,8 @@ import types
 class FakeEngine:
     """Ends when it was stopped and no worker is inside `busy`; records what was called."""
 
-    def __init__(self, app, wake_fd, environ, handoff):
-        self.app, self.wake_fd, self.environ, self.handoff = app, wake_fd, environ, handoff
+    def __init__(self, app, wake_fd, environ, handoff, interface="wsgi"):
+        self.app, self.wake_fd, self.environ, self.handoff, self.interface = app, wake_fd, environ, handoff, interface
         self.listen = [("127.0.0.1", "8080"), ("::1", "8080")]
         self.activated = False
         self.urls = ["http://127.0.0.1:8080", "http://[::1]:8080"]
@@ -201,10 +201,10 @@ class FakeNative(types.ModuleType):
         self.bindings.append(binding)
         return binding
 
-    def open(self, app, wake_fd, environ, handoff):
+    def open(self, app, wake_fd, environ, handoff, interface="wsgi"):
         if self.open_error is not None:
             raise self.open_error
-        engine = FakeEngine(app, wake_fd, environ, handoff)
+        engine = FakeEngine(app, wake_fd, environ, handoff, interface)
         self.prepare(engine)
         self.engines.append(engine)
         return engine

@@ -102,9 +102,9 @@ class AppTest(unittest.TestCase):
         self.assertIn("ZeroDivisionError", message)
         self.assertIn("site12.py", message)
 
-    def test_asynchronous_app_is_refused(self):
+    def test_asynchronous_app_is_loaded(self):
         self.write("site13.py", "async def app(scope, receive, send): pass\n")
-        self.assertIn("ASGI", self.error("site13:app"))
+        self.assertEqual(_app.load("site13:app").__name__, "app")
 
     def test_spec_that_is_no_name_is_refused(self):
         for spec in ("", "a b:c", "./app.py", ":app", "app:"):

@@ -13,6 +13,7 @@ fake_native.install()
 from waitress import _insight  # noqa: E402
 
 if os.name != "nt":
+    from waitress.supervisor._commands import Commands
     from waitress.supervisor._figures import Figures
     from waitress.supervisor._loop import Loop
     from waitress.supervisor._upgrade import Inherited
@@ -88,6 +89,28 @@ class FiguresTest(unittest.TestCase):
         self.loop.turn(1)
         self.assertEqual(self.native.answers, [(1, "the stack"), (2, None), (3, None)])
         self.assertEqual(second.asked, [("stack", {"request": 55})])
+
+    def test_control_socket_gets_what_the_status_says(self):
+        figures, replies = self.make(), []
+        figures.follow(self.supervisor)
+        importing = FakeWorker(1, "never asked")
+        importing.serving = False
+        self.supervisor.workers = [FakeWorker(0, '{"a": 1}'), importing, FakeWorker(2, {"error": "no answer within 1.5 s"})]
+        Commands(types.SimpleNamespace(figures=figures)).run("figures", {}, replies.append)
+        self.assertEqual(replies, [{"reports": [[0, '{"a": 1}'], [2, None]]}])
+        self.assertEqual(importing.asked, [])
+
+    def test_control_socket_gets_a_stack(self):
+        figures, replies = self.make(), []
+        figures.follow(self.supervisor)
+        self.supervisor.workers = [FakeWorker(0, None), FakeWorker(1, "the stack"), FakeWorker(2, {"error": "no answer within 1.5 s"})]
+        commands = Commands(types.SimpleNamespace(figures=figures))
+        for slot in (1, 0, 9, 2):
+            commands.run("stack", {"worker": slot, "request": 55}, replies.append)
+        self.assertEqual(replies, [{"stack": "the stack"}, {"stack": None}, {"stack": None}, {"error": "no answer within 1.5 s"}])
+        for arguments in ({}, {"worker": "x", "request": 1}, {"worker": 1}, {"worker": [], "request": 1}):
+            commands.run("stack", arguments, replies.append)
+            self.assertTrue(replies[-1]["error"].startswith("stack: "), replies[-1])
 
     def test_address_is_left_to_a_successor_that_answers_and_taken_back_when_it_ends(self):
         figures = self.make(descriptors=[5])

@@ -295,10 +295,9 @@ class SupervisorTest(ControlCase):
         self.assertTrue(program.output.endswith(_terminal.LEAVE), program.output[-200:])
         self.assertNotIn("Traceback", program.output)
 
-    def test_source_asks_and_connects_anew_after_a_failure(self):
+    def test_source_asks_again_after_a_failure(self):
         self.start()
         source = _top_source.FromSupervisor(self.path)
-        self.addCleanup(source.close)
         self.assertEqual(source.figures(), example())
         self.assertEqual(source.stack(3, 66), "File waits.py\n  pass_gate()")
         self.assertEqual(self.asked[-1], ("stack", {"worker": 3, "request": 66}))

@@ -57,7 +57,7 @@ internal static class AccessLogAtoms
         new("queue_us", "microseconds that it waited for a thread") { Number = static (in entry) => entry.Exchange is { Times: var times } ? AccessEntry.Between(times.Queued, times.Taken) : AccessEntry.Unknown },
         new("gil_us", "microseconds that its thread then waited for the GIL; 0 when the thread had it already") { Number = static (in entry) => entry.Exchange is { Times: { Taken: > 0 } times } ? AccessEntry.ToMicroseconds(times.GilWait) : AccessEntry.Unknown },
         new("app_us", "microseconds inside the app and its iterable") { Number = static (in entry) => entry.Exchange is { Times: var times } ? AccessEntry.Between(times.Taken, times.Answered) : AccessEntry.Unknown },
-        new("request_bytes", "bytes of the request's body, decoded; 0 with `asynchronous=false`, where the app reads it") { Number = static (in entry) => entry.Exchange?.Body.Length ?? AccessEntry.Unknown },
+        new("request_bytes", "bytes of the request's body, decoded; 0 with `asynchronous=false`, where the app reads it; of an ASGI app what it has read") { Number = static (in entry) => entry.Exchange?.Body.Length ?? AccessEntry.Unknown },
         new("host", "`Host` header") { Text = static (in entry) => entry.Exchange is { } exchange ? Field(exchange.Request.Headers.Host) : null },
         new("scheme", "`http` or `https`; what a trusted proxy says counts") { Text = static (in entry) => entry.Exchange is null ? null : entry.Exchange.Client.Scheme ?? entry.Place.Settings.UrlScheme },
         new("worker", "name of the worker process, as in the supervisor's log") { Text = static (in entry) => entry.Place.Worker },

@@ -4,7 +4,7 @@ using System.Text;
 namespace Waitress.Admin;
 
 /// <summary>
-/// The page /status: one document made of Page/status.html, .css and .js, which are resources of this assembly, and the policy that lets a browser run
+/// The page /status: one document made of the files in Page, which are resources of this assembly, and the policy that lets a browser run
 /// exactly that script and that style (Content Security Policy Level 3, hashes), talk to this address alone and make nothing but text nodes of what it
 /// gets (Trusted Types).
 /// </summary>
@@ -15,7 +15,7 @@ internal static class StatusPage
 
     private static AdminAnswer Make()
     {
-        var (style, script) = (Read("status.css"), Read("status.js"));
+        var (style, script) = (Read("status.css"), Read("parts.js") + Read("status.js"));
         var page = Read("status.html").Replace("<style></style>", $"<style>{style}</style>", StringComparison.Ordinal)
             .Replace("<script></script>", $"<script>{script}</script>", StringComparison.Ordinal);
         return new AdminAnswer(200, "text/html; charset=utf-8", Encoding.UTF8.GetBytes(page))

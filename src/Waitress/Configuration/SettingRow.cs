@@ -9,6 +9,7 @@ internal enum SettingGroup
     Program,
     App,
     Proxies,
+    Asgi,
     Tls,
     Clients,
     Limits,

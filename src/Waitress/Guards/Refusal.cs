@@ -37,8 +37,11 @@ internal sealed record Refusal(int Status, string Reason, string Detail, Fault F
     public static readonly Refusal UnknownMethod = Client("unknown_method", 501, "Not Implemented", "The method is not supported");
     public static readonly Refusal Stopping = new(503, "Service Unavailable", "The server is stopping", Fault.Server) { Label = "stopping" };
     public static readonly Refusal QueueFull = new(503, "Service Unavailable", "Too many requests are waiting already", Fault.Server) { RetryAfter = 1, Label = "queue_full" };
+    public static readonly Refusal TooManyAtOnce = new(503, "Service Unavailable", "Too many requests are served already", Fault.Server) { RetryAfter = 1, Label = "too_many_at_once" };
     public static readonly Refusal WaitedTooLong = new(503, "Service Unavailable", "The request waited too long for its turn", Fault.Server) { RetryAfter = 1, Label = "queue_timeout" };
     public static readonly Refusal TookTooLong = new(504, "Gateway Timeout", "The application took too long", Fault.App) { Label = "app_timeout" };
+    public static readonly Refusal WebSocketDenied = new(403, "Forbidden", "The application has refused the WebSocket", Fault.App) { Label = "websocket_denied" };
+    public static readonly Refusal WebSocketVersion = Client("websocket_version", 426, "Upgrade Required", "The version of the WebSocket protocol is not supported") with { Field = ("Sec-WebSocket-Version", "13") };
     public static readonly Refusal UnknownVersion = Client("unknown_version", 505, "HTTP Version Not Supported", "The HTTP version is not supported");
 
     /// <summary>Every row, for the metrics.</summary>
@@ -46,6 +49,7 @@ internal sealed record Refusal(int Status, string Reason, string Detail, Fault F
     [
         BadRequest, Forbidden, RequestTimeout, BodyTooLarge, TargetTooLong, TooManyRequests, HeadersTooLarge, AppFailed, StorageFailed,
         UnknownCoding, UnknownMethod, Stopping, QueueFull, WaitedTooLong, TookTooLong, UnknownVersion,
+        TooManyAtOnce, WebSocketDenied, WebSocketVersion,
     ];
 
     /// <summary>Its name in the metrics; rows that differ in their detail alone share it.</summary>
@@ -53,6 +57,9 @@ internal sealed record Refusal(int Status, string Reason, string Detail, Fault F
 
     /// <summary>Seconds after which the client may try again (Retry-After, RFC 9110 section 10.2.3); 0: nothing is said.</summary>
     public int RetryAfter { get; init; }
+
+    /// <summary>A header field that tells the client what would be accepted.</summary>
+    public (string Name, string Value)? Field { get; init; }
 
     /// <summary>Whether the connection may go on after a request without a body: nothing was wrong with what was sent.</summary>
     public bool Keeps { get; init; }

@@ -20,7 +20,8 @@ namespace Waitress.Http;
 /// while it waits. Each request that has ended is shown to `observed` once, on the thread that ended it. From the moment the Python thread completes the exchange, the rest runs on that thread, detached.
 /// </summary>
 internal sealed class Application(Settings settings, RequestQueue<Exchange> queue, QueueLimits limits, Watcher watcher, InFlight inFlight, IdleSweep sweep, Mailbox log,
-    Action<Exchange>? observed = null, ClientGuard? clients = null, GuardCounts? counts = null, Service? service = null, LiveRequests? live = null) : IHttpApplication<Exchange>
+    Action<Exchange>? observed = null, ClientGuard? clients = null, GuardCounts? counts = null, Service? service = null, LiveRequests? live = null,
+    Func<Exchange, Refusal?>? loops = null) : IHttpApplication<Exchange>
 {
     private readonly RequestGuard _guard = new(settings);
     private readonly ProxyHeaders _proxies = new(settings);
@@ -57,16 +58,18 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
         }
 
         // 2. Body: received whole before a worker is asked, so that a slow client holds none.
-        if (refusal is null && settings.Asynchronous && exchange.HasBody)
+        var toLoop = loops is not null && (settings.AsgiWebsockets is null || exchange.AsksForWebSocket);
+        if (refusal is null && settings.Asynchronous && exchange.HasBody && !toLoop)
             refusal = await ReceiveAsync(exchange);
 
         // 3. Queue, 4. worker: the app is called and its answer gathered, or sent while it is made.
+        // An asynchronous app has an event loop in the place of both, and reads its body as it arrives.
         exchange.Queued();
-        if (refusal is null)
-            refusal = Enqueue(exchange);
+        refusal ??= toLoop ? loops!(exchange) : Enqueue(exchange);
         if (refusal is null)
         {
-            watcher.Notice();
+            if (!toLoop)
+                watcher.Notice();
             await exchange.Served;
         }
         else

@@ -28,6 +28,13 @@ internal sealed class ArrivalLimit : IDisposable
     /// <summary>Whether the server stops: nothing is the client's fault then.</summary>
     public bool Stopping { get; private set; }
 
+    /// <summary>From now on the rest may take so long.</summary>
+    public void Restart(TimeSpan time)
+    {
+        if (!Stopping)
+            _source.CancelAfter(time);
+    }
+
     public void Dispose()
     {
         _stop.Dispose(); // First: it waits for a stop that is being told right now.
@@ -37,6 +44,6 @@ internal sealed class ArrivalLimit : IDisposable
     private void OnStop()
     {
         Stopping = true;
-        _source.CancelAfter(GraceAtStop);
+        _source.CancelAfter(GraceAtStop); // A Restart at the same moment would only lengthen it.
     }
 }

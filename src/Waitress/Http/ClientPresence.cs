@@ -11,12 +11,15 @@ namespace Waitress.Http;
 /// </summary>
 internal sealed class ClientPresence : IDisposable
 {
+    private static readonly TimeSpan HabitTime = TimeSpan.FromSeconds(1);
+
     private readonly CancellationTokenSource _gone = new();
     private readonly ConnectionContext _connection;
     private readonly CancellationToken _transportClosed;
     private readonly CancellationTokenRegistration _registration;
     private readonly TimeProvider _clock;
     private long _endedAt;
+    private Watched? _watched;
 
     /// <summary>From here on the connection's own token means that it is dead.</summary>
     public ClientPresence(ConnectionContext connection, TimeProvider clock)
@@ -39,7 +42,7 @@ internal sealed class ClientPresence : IDisposable
     /// </summary>
     /// <param name="since">The timestamp at which the request was complete.</param>
     public bool GaveUp(long since) =>
-        Gone || (Volatile.Read(ref _endedAt) is var ended and not 0 && _clock.GetElapsedTime(since, ended) > TimeSpan.FromSeconds(1));
+        Gone || (Volatile.Read(ref _endedAt) is var ended and not 0 && _clock.GetElapsedTime(since, ended) > HabitTime);
 
     /// <summary>The socket, for what only it can tell.</summary>
     public Socket? Socket => _connection.Features.Get<IConnectionSocketFeature>()?.Socket;
@@ -61,11 +64,31 @@ internal sealed class ClientPresence : IDisposable
     }
 
     /// <summary>A write has found that nobody is there.</summary>
-    public void Lost() => _gone.Cancel();
+    public void Lost()
+    {
+        _gone.Cancel();
+        Tell();
+    }
+
+    /// <summary>
+    /// Calls back once when the client leaves, on any thread. A client that half-closes by habit does so right behind its request, and still waits
+    /// for its answer: so within the first second of a request the end of its sending direction is not taken for its leaving yet.
+    /// </summary>
+    /// <param name="left">What to call; a second one takes the place of the first.</param>
+    /// <param name="since">When the request came, as a timestamp.</param>
+    public void Watch(Action left, long since)
+    {
+        Volatile.Write(ref _watched, new Watched(left, since));
+        if (Ended)
+            Tell();
+    }
+
+    public void StopWatching() => Volatile.Write(ref _watched, null);
 
     /// <inheritdoc/>
     public void Dispose()
     {
+        StopWatching();
         _registration.Dispose();
         _connection.ConnectionClosed = _transportClosed;
         _gone.Dispose();
@@ -76,6 +99,25 @@ internal sealed class ClientPresence : IDisposable
         Volatile.Write(ref _endedAt, _clock.GetTimestamp());
         if (IsDead())
             _gone.Cancel();
+        Tell();
+    }
+
+    private void Tell()
+    {
+        if (Volatile.Read(ref _watched) is not { } watched)
+            return;
+        var early = HabitTime - _clock.GetElapsedTime(watched.Since);
+        if (!Gone && early > TimeSpan.Zero)
+            _ = TellLater(watched, early);
+        else if (Interlocked.CompareExchange(ref _watched, null, watched) == watched)
+            watched.Left();
+    }
+
+    private async Task TellLater(Watched watched, TimeSpan wait)
+    {
+        await Task.Delay(wait, _clock, CancellationToken.None).ConfigureAwait(false);
+        if (Interlocked.CompareExchange(ref _watched, null, watched) == watched)
+            watched.Left();
     }
 
     // Nothing is sent by sending nothing, but a socket that was reset, or whose peer has closed both directions (unix sockets tell),
@@ -92,4 +134,6 @@ internal sealed class ClientPresence : IDisposable
             return true;
         }
     }
+
+    private sealed record Watched(Action Left, long Since);
 }

@@ -21,6 +21,7 @@ internal sealed class Exchange : IValueTaskSource
     private readonly IHttpRequestBodyDetectionFeature _bodyDetection;
     private readonly IRequestBodyPipeFeature _bodyPipe;
     private readonly ExchangeLink _link;
+    private readonly IHttpUpgradeFeature? _upgrade;
     private readonly InFlight _inFlight;
     private ManualResetValueTaskSourceCore<bool> _served;
     private RequestTimes _times;
@@ -34,12 +35,15 @@ internal sealed class Exchange : IValueTaskSource
         _bodyPipe = features.GetRequiredFeature<IRequestBodyPipeFeature>();
         _link = (ExchangeLink?)features.Get<WireGuard>()
             ?? new StreamLink(features.GetRequiredFeature<Http2Wire>(), features.GetRequiredFeature<IHttpRequestLifetimeFeature>());
+        _upgrade = features.Get<IHttpUpgradeFeature>();
         Tls = features.Get<TlsSession>();
         var connection = features.GetRequiredFeature<IHttpConnectionFeature>();
         Peer = new PeerAddress(connection.RemoteIpAddress, connection.RemotePort);
         LocalPort = _link.LocalEndPoint is UnixDomainSocketEndPoint file
             ? file.ToString()!
             : connection.LocalPort.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        IsLocalPath = _link.LocalEndPoint is UnixDomainSocketEndPoint;
+        LocalHost = IsLocalPath ? LocalPort : PeerAddress.TextOf(connection.LocalIpAddress ?? IPAddress.None);
         _inFlight = inFlight;
         Body = new RequestBody(settings, sweep);
         Response = new ResponseWriter(this, features, settings);
@@ -54,6 +58,12 @@ internal sealed class Exchange : IValueTaskSource
     public TlsSession? Tls { get; }
 
     public PeerAddress Peer { get; }
+
+    /// <summary>The address that accepted the connection; for a unix socket its path.</summary>
+    public string LocalHost { get; }
+
+    /// <summary>Whether that is a unix socket.</summary>
+    public bool IsLocalPath { get; }
 
     /// <summary>The text for SERVER_PORT: the bound port, for a unix socket its path.</summary>
     public string LocalPort { get; }
@@ -76,6 +86,18 @@ internal sealed class Exchange : IValueTaskSource
 
     /// <summary>Whether the request line and headers announce a body.</summary>
     public bool HasBody => _bodyDetection.CanHaveBody;
+
+    /// <summary>Whether the request asks for a WebSocket (RFC 6455 section 4.2.1).</summary>
+    public bool AsksForWebSocket =>
+        _upgrade is { IsUpgradableRequest: true } && HttpMethods.IsGet(Request.Method)
+        && Request.Headers.Upgrade.ToString().Equals("websocket", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>Answers with 101; the connection is the caller's from then on.</summary>
+    public Task<Stream> UpgradeAsync()
+    {
+        Response.Upgraded();
+        return _upgrade!.UpgradeAsync();
+    }
 
     public bool IsChunked { get; private set; }
 
@@ -147,6 +169,11 @@ internal sealed class Exchange : IValueTaskSource
     /// <summary>The app and the Python side are done with it.</summary>
     public void Answered(long at) => _times.Answered = at;
 
+    /// <summary>Calls back when the client leaves, once, on any thread; at once if it has.</summary>
+    public void WatchClient(Action left) => _link.Watch(left, Times.Began);
+
+    public void StopWatchingClient() => _link.StopWatching();
+
     /// <summary>A write has found that nobody reads.</summary>
     public void ClientLost() => _link.ClientLost();
 
@@ -185,11 +212,12 @@ internal sealed class PeerAddress(IPAddress? address, int port)
 
     /// <summary>"localhost" for a unix socket, as Waitress has it.</summary>
     public string Host { get; } = address is null ? "localhost"
-        : address.IsIPv4MappedToIPv6 ? address.MapToIPv4().ToString()
-        : address.ToString();
+        : TextOf(address);
 
     /// <summary>"None" for a unix socket, as Waitress has it.</summary>
     public string Port { get; } = address is null ? "None" : port.ToString(System.Globalization.CultureInfo.InvariantCulture);
+
+    public static string TextOf(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4().ToString() : address.ToString();
 
     public override string ToString() => address is null ? Host : $"{Host}:{Port}";
 }

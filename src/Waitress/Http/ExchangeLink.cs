@@ -30,6 +30,13 @@ internal abstract class ExchangeLink
     /// <summary>A write has found that nobody is there.</summary>
     public abstract void ClientLost();
 
+    /// <summary>Calls back when the client leaves, once, on any thread; at once if it has. A second call takes the place of the first.</summary>
+    /// <param name="left">What to call.</param>
+    /// <param name="since">When the request came, as a timestamp.</param>
+    public abstract void Watch(Action left, long since);
+
+    public abstract void StopWatching();
+
     /// <summary>Calls back when no request comes on it any more; of a stream, when its request has ended.</summary>
     public abstract void WhenClosed(Action action);
 

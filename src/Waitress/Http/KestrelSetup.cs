@@ -49,7 +49,7 @@ internal static class KestrelSetup
         // Bounds of the transport, which is ours (ListenerFactory); here they would only be checked against the limits above.
         options.Limits.MaxRequestBufferSize = null;
         options.Limits.MaxResponseBufferSize = Math.Max(1, settings.OutbufOverflow);
-        options.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(Math.Max(1, settings.ChannelTimeout));
+        options.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(Math.Max(1, settings.TimeoutKeepAlive ?? settings.ChannelTimeout));
         options.Limits.RequestHeadersTimeout = settings.HeaderTimeoutInForce;
         // Ours count only the time that the client lets us wait (BodyPace, ClientPace); Kestrel's give a client 5 seconds of pause.
         options.Limits.MinRequestBodyDataRate = null;

@@ -52,6 +52,7 @@ internal sealed class ProtocolChoice(Settings settings, WireOptions wire)
     {
         using var limit = new ArrivalLimit(connection, _patience, wire.Clock);
         var input = connection.Transport.Input;
+        var begun = false;
         try
         {
             while (true)
@@ -68,6 +69,9 @@ internal sealed class ProtocolChoice(Settings settings, WireOptions wire)
                 input.AdvanceTo(read.Buffer.Start, read.Buffer.End);
                 if (read.IsCompleted)
                     return null;
+                if (!begun && length > 0 && settings.HeaderTimeoutInForce > TimeSpan.Zero && settings.HeaderTimeoutInForce < _patience)
+                    limit.Restart(settings.HeaderTimeoutInForce); // As for the head of a request, from its first byte.
+                begun |= length > 0;
             }
         }
         catch (Exception e) when (e is OperationCanceledException or ConnectionResetException)

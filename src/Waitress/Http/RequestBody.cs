@@ -52,7 +52,7 @@ internal sealed class RequestBody(Settings settings, IdleSweep sweep) : IDisposa
                 if (!pending.IsCompleted)
                     Watch(reader);
                 var result = await pending;
-                _pace.Note(result.Buffer.Length, EndWait());
+                StopWatching(result.Buffer.Length);
                 var refusal = result.IsCanceled ? Refusal.RequestTimeout
                     : Length + result.Buffer.Length >= settings.MaxRequestBodySize ? Refusal.BodyTooLarge
                     : null;
@@ -99,8 +99,14 @@ internal sealed class RequestBody(Settings settings, IdleSweep sweep) : IDisposa
             Volatile.Read(ref _reading)?.CancelPendingRead();
     }
 
-    // Only where a read has to wait: most bodies are there with their headers.
-    private void Watch(PipeReader reader)
+    /// <summary>The app itself has read so many of its bytes, as they arrived.</summary>
+    public void Count(int bytes) => Length += bytes;
+
+    /// <summary>What was watched for has come: so many bytes.</summary>
+    public void StopWatching(long bytes) => _pace.Note(bytes, EndWait());
+
+    /// <summary>A read waits for the client: <see cref="EndIfLate"/> may end it. Most bodies are there with their headers, and are never watched.</summary>
+    public void Watch(PipeReader reader)
     {
         _waitsSince = sweep.Now;
         Volatile.Write(ref _waitsUntil, sweep.After(_waitsSince, _pace.Patience));

@@ -11,6 +11,7 @@ internal sealed class StreamLink(Http2Wire wire, IHttpRequestLifetimeFeature lif
 {
     private volatile bool _lost;
     private Action? _closed;
+    private CancellationTokenRegistration _watch;
 
     public override bool IsMultiplexed => true;
 
@@ -29,6 +30,14 @@ internal sealed class StreamLink(Http2Wire wire, IHttpRequestLifetimeFeature lif
         _lost = false;
         wire.ExchangeStarted();
     }
+
+    public override void Watch(Action left, long since)
+    {
+        StopWatching();
+        _watch = lifetime.RequestAborted.UnsafeRegister(static left => ((Action)left!)(), left);
+    }
+
+    public override void StopWatching() => _watch.Unregister(); // Not Dispose, which waits for a callback that is under way.
 
     public override void WhenClosed(Action action) => _closed += action;
 

@@ -72,6 +72,10 @@ internal sealed class WireGuard : ExchangeLink, IDuplexPipe, IConnectionLifetime
 
     public override bool IsMultiplexed => false;
 
+    public override void Watch(Action left, long since) => Client.Watch(left, since);
+
+    public override void StopWatching() => Client.StopWatching();
+
     public override EndPoint? LocalEndPoint => _connection.LocalEndPoint;
 
     public override bool ClientGone => Client.Gone;

@@ -67,6 +67,19 @@ internal static class MetricTable
     public static readonly MetricRow Timeouts = new("request_timeouts", "request.timeouts", MetricKind.Counter, "",
         "Requests that took longer than request_timeout.");
 
+    // Event loops.
+    public static readonly MetricRow WebSockets = new("websockets_open", "websockets.open", MetricKind.Gauge, "",
+        "WebSockets that are open.");
+
+    public static readonly MetricRow Messages = new("websocket_messages", "websocket.messages", MetricKind.Counter, "",
+        "Messages of WebSockets.")
+    {
+        Labels = [new("direction", "received", "sent")],
+    };
+
+    public static readonly MetricRow LoopStalls = new("loop_stalls", "loop.stalls", MetricKind.Counter, "",
+        "Times that an event loop did not turn for loop_stall seconds.");
+
     public static readonly MetricRow InFlight = new("requests_in_flight", "requests.in_flight", MetricKind.Gauge, "",
         "Requests that have begun and not ended.");
 
@@ -190,6 +203,7 @@ internal static class MetricTable
     [
         Requests, Duration, QueueWait, GilWait, AppTime, RequestSize, ResponseSize, Refused, Timeouts, InFlight, QueueLength, OldestWait,
         Accepted, Open, NotAccepted,
+        WebSockets, Messages, LoopStalls,
         Threads, BusyThreads, StuckThreads, BusyTime, Restarts, Workers, LogLinesLost,
         WorkerInfo, WorkerStart, WorkerRequests, ResidentMemory, PrivateMemory, CpuTime, SystemThreads, OpenFiles, DotnetHeap, DotnetCollections,
         PythonCollections, PythonCollected, PythonUncollectable, PythonPending,

@@ -18,9 +18,12 @@ internal struct RouteFigures
 
 /// <summary>
 /// The routes of the last five minutes: method and path, in which what looks like an identifier is {n}. Bounded whatever clients ask for: slices of
-/// half a minute, each with so many routes; what comes beyond is counted as one. A request costs a lock and a look-up, so it counts only once somebody wants to know.
+/// half a minute, each with so many routes; further ones are left out, and that is told. A request costs a lock and a look-up, so it counts only once
+/// somebody wants to know; and when quick ones come by the ten thousand, one in sixteen is looked at and stands for all.
 /// </summary>
-internal sealed class RouteTable(TimeProvider time)
+/// <param name="time">Measures.</param>
+/// <param name="exact">So many quick requests of a slice are each looked at.</param>
+internal sealed class RouteTable(TimeProvider time, int exact = 10_000)
 {
     public const int Seconds = Slices * SliceSeconds;
     private const int Slices = 10, SliceSeconds = 30, MostRoutes = 500, LongestRoute = 160;
@@ -28,11 +31,16 @@ internal sealed class RouteTable(TimeProvider time)
     // Shorter ones may be words: "cafe", "face".
     private const int LeastHexDigits = 16;
 
+    // A route that is worth a look takes longer than this.
+    private const long QuickNanoseconds = 1_000_000;
+    private const int Share = 16;
+
     private readonly Lock _gate = new();
     private readonly Dictionary<string, RouteFigures>[] _slices = [.. Enumerable.Range(0, Slices).Select(_ => new Dictionary<string, RouteFigures>(StringComparer.Ordinal))];
     private readonly long[] _lost = new long[Slices];
     private readonly long _begin = time.GetTimestamp();
     private long _slice;
+    private int _quick; // Of the slice. Counted without the lock: one that two threads count at once does not matter among ten thousand.
     private volatile bool _wanted = true;
 
     /// <summary>
@@ -49,12 +57,25 @@ internal sealed class RouteTable(TimeProvider time)
     {
         if (!_wanted)
             return;
+        var took = time.GetElapsedTime(exchange.Times.Began).Ticks * TimeSpan.NanosecondsPerTick;
+        Record(exchange.Line.Method, exchange.Line.Target, took, failed: (exchange.Response.Refused?.Status ?? exchange.Response.Status) >= 500);
+    }
+
+    /// <summary>The same, by what it is about it.</summary>
+    public void Record(string method, string target, long took, bool failed)
+    {
         var now = time.GetTimestamp();
+        var weight = 1;
+        if (took < QuickNanoseconds && !failed && ++_quick > exact)
+        {
+            if (_quick % Share != 0 && !IsNextSlice(now))
+                return;
+            weight = Share;
+        }
+
         Span<char> route = stackalloc char[LongestRoute];
-        var length = Fold(exchange.Line.Method, exchange.Line.Target, route);
-        var took = (long)time.GetElapsedTime(exchange.Times.Began, now).TotalNanoseconds;
-        var status = exchange.Response.Refused?.Status ?? exchange.Response.Status;
-        var figures = new RouteFigures { Requests = 1, Errors = status >= 500 ? 1 : 0, Time = took, Longest = took };
+        var length = Fold(method, target, route);
+        var figures = new RouteFigures { Requests = weight, Errors = failed ? 1 : 0, Time = took * weight, Longest = took };
         lock (_gate)
         {
             Turn(now);
@@ -134,18 +155,23 @@ internal sealed class RouteTable(TimeProvider time)
         return digits > 0 && ((hex == 0 && digits == part.Length) || digits + hex >= LeastHexDigits);
     }
 
+    private bool IsNextSlice(long now) => SliceOf(now) > Volatile.Read(ref _slice);
+
+    private long SliceOf(long now) => (long)time.GetElapsedTime(_begin, now).TotalSeconds / SliceSeconds;
+
     // The slices that time has passed over begin anew.
     private void Turn(long now)
     {
-        var slice = (long)time.GetElapsedTime(_begin, now).TotalSeconds / SliceSeconds;
+        var slice = SliceOf(now);
         if (slice <= _slice)
             return;
+        _quick = 0;
         for (var passed = Math.Max(_slice + 1, slice - Slices + 1); passed <= slice; passed++)
         {
             _slices[passed % Slices].Clear();
             _lost[passed % Slices] = 0;
         }
 
-        _slice = slice;
+        Volatile.Write(ref _slice, slice);
     }
 }

@@ -56,6 +56,8 @@ internal sealed class WorkerFigures
         lock (_gate)
         {
             _region.Add(request, 1);
+            if (exchange.Response.IsUpgraded)
+                return; // How long a WebSocket was open tells nothing about requests.
             Measure(MetricTable.Duration, Nanoseconds(now - times.Began));
             if (times.Taken != 0)
             {

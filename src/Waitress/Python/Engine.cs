@@ -12,13 +12,14 @@ namespace Waitress.Python;
 internal static class Engine
 {
     /// <summary>
-    /// open(app, wake_fd, environ, handoff): opens the sockets, or takes those that a supervisor handed to this worker process (else
+    /// open(app, wake_fd, environ, handoff, interface): opens the sockets, or takes those that a supervisor handed to this worker process (else
     /// handoff is None); OSError with one line when that fails.
     /// </summary>
     public static PyNew Open(PyArguments arguments, Settings settings, LoadedCertificates? certificates, Interpreter interpreter)
     {
         var log = new Mailbox((int)PyNumbers.ToInt64(arguments[1]));
         var handoff = arguments[3].IsNone ? null : Handoff.From(PyValues.ToDictionary(arguments[3]));
+        settings = settings with { Interface = PyTexts.ToText(arguments[4]) };
         var server = Server.Open(settings, certificates, PyValues.ToTexts(arguments[2]), handoff, interpreter, arguments[0], log);
         using var types = PyObjects.Import("types"u8).OrThrow();
         using var make = PyObjects.GetAttribute(types, "SimpleNamespace"u8).OrThrow();
@@ -37,12 +38,13 @@ internal static class Engine
             values => PyNumbers.From(server.Pool?.Interrupt(PyNumbers.ToInt64(values[0]), values[1]) ?? false)).ToPython(type));
         Add(engine, "memory"u8, new Function("memory", 0, _ => Memory()).ToPython(type));
         Add(engine, "called"u8, new Function("called", 1, values => Called(server, PyTexts.ToText(values[0]))).ToPython(type));
-        Add(engine, "collector"u8, new Function("collector", 1, values => Told(server.Pool, values[0])).ToPython(type));
+        Add(engine, "collector"u8, new Function("collector", 1, values => Told(server, values[0])).ToPython(type));
         Add(engine, "activity"u8, new Function("activity", 0, _ => PyTexts.FromText(server.Activity())).ToPython(type));
         Add(engine, "thread_of"u8, new Function("thread_of", 1, values => PyNumbers.From(server.ThreadOf(PyNumbers.ToInt64(values[0])))).ToPython(type));
         Add(engine, "answer"u8, new Function("answer", 2, values => Answer(server, values)).ToPython(type));
         Add(engine, "ended"u8, new Function("ended", 0, _ => PyNumbers.From(server.Ended)).ToPython(type));
         Add(engine, "close"u8, new Function("close", 0, _ => Attached(() => Close(server, log))).ToPython(type));
+        Add(engine, "loop"u8, new Function("loop", 3, values => Loop.Open(values, server, interpreter)).ToPython(type));
         Add(engine, "interpreters"u8, PyNumbers.From(settings.Interpreters));
         Add(engine, "interpreter"u8, new Function("interpreter", 6, values => NewInterpreter(values, server, log, interpreter)).ToPython(type));
         return engine.Move();
@@ -80,6 +82,8 @@ internal static class Engine
         var complete = threads == 0 || AppendTuple(list, "grow", threads);
         foreach (var late in timedOut)
             complete = complete && AppendTuple(list, "timeout", late.Thread, late.Number, late.Seconds, late.Request);
+        foreach (var loop in orders.TakeStalled())
+            complete = complete && AppendTuple(list, "stall", loop.Thread, loop.Seconds);
         complete = complete && (recycle is null || AppendTuple(list, "recycle", recycle)) && (!collector || AppendTuple(list, "collector"));
         foreach (var (question, request) in stacks)
             complete = complete && AppendTuple(list, "stack", question, request);
@@ -111,6 +115,14 @@ internal static class Engine
     {
         if (pool is not null)
             pool.Collector = [.. PyValues.ToList(figures).OfType<long>()];
+        return Singletons.NewNone();
+    }
+
+    private static PyNew Told(Server server, PyRef figures)
+    {
+        if (server.Pool is not null)
+            return Told(server.Pool, figures);
+        server.TellCollector([.. PyValues.ToList(figures).OfType<long>()]);
         return Singletons.NewNone();
     }
 

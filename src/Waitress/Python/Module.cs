@@ -96,7 +96,7 @@ internal static class Module
         if (outcome.Settings is { } settings && errors.Count == 0)
         {
             var bind = new Function("bind", 2, values => Bound.Open(values, settings, interpreter));
-            var open = new Function("open", 4, values => Engine.Open(values, settings, certificates, interpreter));
+            var open = new Function("open", 5, values => Engine.Open(values, settings, certificates, interpreter));
             var figures = new Function("figures", 6, values => ServiceFigures.Open(values, settings, interpreter));
             if (!PyDicts.Set(answer, "figures", figures.ToPython(interpreter.CallableType.Ref))
                 || !PyDicts.Set(answer, "bind", bind.ToPython(interpreter.CallableType.Ref))

@@ -41,6 +41,8 @@ internal sealed partial class ResponseWriter
         _head.Headers.ContentType = "text/plain; charset=utf-8";
         if (reason.RetryAfter > 0)
             _head.Headers.RetryAfter = reason.RetryAfter.ToString(CultureInfo.InvariantCulture);
+        if (reason.Field is var (name, value))
+            _head.Headers[name] = value;
         _closing = !reason.Keeps || exchange.HasBody; // The rest of a body would have to be received for nothing.
         Declared = body.Length;
         TryGather(body.AsSpan(0, Math.Min(body.Length, GatherLimit)));

@@ -80,7 +80,7 @@ internal sealed partial class ResponseWriter(Exchange exchange, IFeatureCollecti
     /// <summary>Ready for the next request of the connection; Kestrel has reset its own side.</summary>
     public void Reset()
     {
-        Started = Committed = Bodiless = _closing = _broken = false;
+        Started = Committed = Bodiless = IsUpgraded = _closing = _broken = false;
         Declared = null;
         Written = _gatheredLength = 0;
         _refusal = null;
@@ -176,7 +176,7 @@ internal sealed partial class ResponseWriter(Exchange exchange, IFeatureCollecti
     }
 
     // A flush that is complete for good tells that the transport has ended: the only news of a client that closed both directions.
-    private void Note(FlushResult result)
+    internal void Note(FlushResult result)
     {
         if (result.IsCompleted)
             exchange.ClientLost();

@@ -59,6 +59,9 @@ internal sealed record LogEvent(int Id, string Logger, int Level, string Text)
     public static readonly LogEvent ListRead = new(165, "waitress", Info, "Read the addresses of {0} again: {1} range(s) are in force");
     public static readonly LogEvent ListBroken = new(166, "waitress", Error, "{0}; the addresses that were read before stay in force");
 
+    public static readonly LogEvent NoResponse = new(181, "waitress", Error, "The app has returned without a response to {0} {1}");
+    public static readonly LogEvent ResponseUnfinished = new(182, "waitress", Error, "The app has returned before the end of its response to {0} {1}; the connection is closed");
+
     /// <summary>Every row, for the documentation and the tests.</summary>
     public static IReadOnlyList<LogEvent> All { get; } =
     [
@@ -67,6 +70,7 @@ internal sealed record LogEvent(int Id, string Logger, int Level, string Text)
         AccessLogBack, AccessLogLost, AccessLogReopened, AccessLogNotReopened, AccessLogCopied, AccessLogCut, AccessLogLeft, AdminServing,
         OtherLayout, Certificate, CertificateEnds, CertificateEnded, CertificateBegins, CertificateRenewed, CertificateKept, AuthoritiesRenewed,
         HandshakeFailed, PlainRequest, Http2Failed, ConnectionsDenied, ConnectionsOverLimit, RequestsDenied, RequestsOverRate, ListRead, ListBroken,
+        NoResponse, ResponseUnfinished,
     ];
 
     private CompositeFormat Format { get; } = CompositeFormat.Parse(Text);

@@ -13,9 +13,20 @@ internal static class DistinguishedName
     // RFC 2253 section 2.3, and what OpenSSL names besides; any other type is written in digits.
     private static readonly Dictionary<string, string> Types = new(StringComparer.Ordinal)
     {
-        ["2.5.4.3"] = "CN", ["2.5.4.4"] = "SN", ["2.5.4.5"] = "serialNumber", ["2.5.4.6"] = "C", ["2.5.4.7"] = "L", ["2.5.4.8"] = "ST",
-        ["2.5.4.9"] = "street", ["2.5.4.10"] = "O", ["2.5.4.11"] = "OU", ["2.5.4.12"] = "title", ["2.5.4.42"] = "GN",
-        ["1.2.840.113549.1.9.1"] = "emailAddress", ["0.9.2342.19200300.100.1.1"] = "UID", ["0.9.2342.19200300.100.1.25"] = "DC",
+        ["2.5.4.3"] = "CN",
+        ["2.5.4.4"] = "SN",
+        ["2.5.4.5"] = "serialNumber",
+        ["2.5.4.6"] = "C",
+        ["2.5.4.7"] = "L",
+        ["2.5.4.8"] = "ST",
+        ["2.5.4.9"] = "street",
+        ["2.5.4.10"] = "O",
+        ["2.5.4.11"] = "OU",
+        ["2.5.4.12"] = "title",
+        ["2.5.4.42"] = "GN",
+        ["1.2.840.113549.1.9.1"] = "emailAddress",
+        ["0.9.2342.19200300.100.1.1"] = "UID",
+        ["0.9.2342.19200300.100.1.25"] = "DC",
     };
 
     public static string Write(X500DistinguishedName name)

@@ -2,8 +2,8 @@ using System.Globalization;
 using System.Net.Security;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
-using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 
 namespace Waitress.Tls;
 
@@ -47,7 +47,7 @@ internal sealed class TlsSession : ITlsConnectionFeature, ITlsApplicationProtoco
         yield return new("SSL_SERVER_I_DN", certificate.Issuer);
         yield return new("SSL_SERVER_M_SERIAL", certificate.Serial);
         // A client may put anything here, so it is the one value that is not shared between connections.
-        if (stream.TargetHostName is { Length: > 0 } name && name.All(char.IsAscii))
+        if (stream.TargetHostName is { Length: > 0 } name && name.All(c => c is > ' ' and < '\x7f'))
             yield return new("SSL_TLS_SNI", name) { IsShared = false };
         yield return new("SSL_CLIENT_VERIFY", client is null ? "NONE" : "SUCCESS");
         if (client is null)

@@ -7,6 +7,11 @@ namespace Waitress.Workers;
 /// <param name="Request">Method and path.</param>
 internal readonly record struct TimedOut(long Thread, long Number, double Seconds, string Request);
 
+/// <summary>An event loop that does not turn, for the thread that runs the server: it logs the stack of the loop's thread.</summary>
+/// <param name="Thread">The Python thread's ident.</param>
+/// <param name="Seconds">For how long it has not turned.</param>
+internal readonly record struct Stalled(long Thread, double Seconds);
+
 /// <summary>
 /// What only Python can do, on its way to the thread that runs the server: start threads, raise in one, have the process replaced. Posted from any
 /// thread without the GIL. Bounded: a thread times out once, threads are a number, and there is one reason.
@@ -15,6 +20,7 @@ internal sealed class Orders(Action wake)
 {
     private readonly Lock _gate = new();
     private List<TimedOut> _timedOut = [];
+    private List<Stalled> _stalled = [];
     private int _threads;
     private string? _recycle;
     private bool _collector;
@@ -32,6 +38,24 @@ internal sealed class Orders(Action wake)
         lock (_gate)
             _timedOut.Add(request);
         wake();
+    }
+
+    public void Tell(Stalled loop)
+    {
+        lock (_gate)
+            _stalled.Add(loop);
+        wake();
+    }
+
+    /// <summary>Takes out the loops that stand still: one entry each, since a stall is told once.</summary>
+    public IReadOnlyList<Stalled> TakeStalled()
+    {
+        lock (_gate)
+        {
+            var taken = _stalled;
+            _stalled = [];
+            return taken;
+        }
     }
 
     public void Recycle(string reason)

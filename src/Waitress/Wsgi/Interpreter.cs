@@ -8,10 +8,13 @@ namespace Waitress.Wsgi;
 /// </summary>
 internal sealed class Interpreter : IDisposable
 {
-    private Interpreter(PyPin callableType) => CallableType = callableType;
+    private Interpreter(PyPin callableType, PyPin awaitableType) => (CallableType, AwaitableType) = (callableType, awaitableType);
 
     /// <summary>The type of the callables that we make (start_response and its kin).</summary>
     public PyPin CallableType { get; }
+
+    /// <summary>The type of the awaitables that we make (what ASGI's receive and send return).</summary>
+    public PyPin AwaitableType { get; }
 
     /// <summary>Whether Python threads run at the same time: a free-threaded build whose GIL is off (sys._is_gil_enabled, 3.13+).</summary>
     public bool IsParallel { get; private init; }
@@ -20,11 +23,16 @@ internal sealed class Interpreter : IDisposable
     public static Interpreter Create()
     {
         using var type = PyCallable.CreateType().OrThrow();
-        return new Interpreter(type.Pin()) { IsParallel = !IsGilEnabled() };
+        using var awaitable = PyAwaitable.CreateType().OrThrow();
+        return new Interpreter(type.Pin(), awaitable.Pin()) { IsParallel = !IsGilEnabled() };
     }
 
     /// <summary>Callables that still exist keep the type; only our own count goes.</summary>
-    public void Dispose() => CallableType.Dispose();
+    public void Dispose()
+    {
+        CallableType.Dispose();
+        AwaitableType.Dispose();
+    }
 
     private static bool IsGilEnabled()
     {

@@ -88,12 +88,29 @@ internal static class ResponseHead
             return new(Fault.Assertion, $"Header value {PyObjects.Represent(value)} is not a string in {PyObjects.Represent(pair)}");
         if (!TryLatin1(name, out var key) || !TryLatin1(value, out var text))
             return new(Fault.Value, $"header {PyObjects.Represent(pair)} holds characters beyond Latin-1");
+        if (Check(key, text) is { } mistake)
+            return mistake;
+        return IsHopByHop(key)
+            ? new(Fault.Assertion, $"{key} is a \"hop-by-hop\" header; it cannot be used by a WSGI application (see PEP 3333)")
+            : Add(key, text, response);
+    }
+
+    /// <summary>What is wrong with a field by itself, or null.</summary>
+    public static HeadMistake? Check(string key, string text)
+    {
         if (key.Length == 0 || key.AsSpan().ContainsAnyExcept(Token))
-            return new(Fault.Value, $"header name {PyObjects.Represent(name)} holds a character that is not allowed (carriage return/line feed included)");
-        if (text.AsSpan().ContainsAny(Forbidden))
-            return new(Fault.Value, $"carriage return/line feed or another control character present in the value of header {key}");
-        if (HopByHop.Contains(key))
-            return new(Fault.Assertion, $"{key} is a \"hop-by-hop\" header; it cannot be used by a WSGI application (see PEP 3333)");
+            return new(Fault.Value, $"header name '{key}' holds a character that is not allowed (carriage return/line feed included)");
+        return text.AsSpan().ContainsAny(Forbidden)
+            ? new(Fault.Value, $"carriage return/line feed or another control character present in the value of header {key}")
+            : null;
+    }
+
+    /// <summary>Whether the field is the connection's business (RFC 9110 section 7.6.1).</summary>
+    public static bool IsHopByHop(string key) => HopByHop.Contains(key);
+
+    /// <summary>Adds a checked field.</summary>
+    public static HeadMistake? Add(string key, string text, ResponseWriter response)
+    {
         if (key.Equals("Content-Length", StringComparison.OrdinalIgnoreCase))
             return ApplyLength(text, response);
         // Not Append, which drops empty values.

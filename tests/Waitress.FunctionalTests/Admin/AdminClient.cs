@@ -32,7 +32,7 @@ internal sealed partial class AdminClient : IDisposable
 
     public static async Task<AdminClient> OfAsync(LogCapture log)
     {
-        var where = Where().Match(await log.FirstAsync(line => Where().IsMatch(line)));
+        var where = Where().Match(await log.WaitForLog(line => Where().IsMatch(line), "the admin address is told"));
         return new AdminClient(where.Groups["path"].Success
             ? new UnixDomainSocketEndPoint(where.Groups["path"].Value)
             : new IPEndPoint(IPAddress.Loopback, int.Parse(where.Groups["port"].ValueSpan, CultureInfo.InvariantCulture)));
@@ -55,6 +55,7 @@ internal sealed partial class AdminClient : IDisposable
 
     public void Dispose() => Http.Dispose();
 
-    [GeneratedRegex(@"Metrics, health and status on http://(unix:(?<path>/.+)|.+:(?<port>\d+))\s*$")]
+    // In an entry of JSON its text ends with a quote.
+    [GeneratedRegex(@"Metrics, health and status on http://(unix:(?<path>/[^\s""]+)|[^\s""]+:(?<port>\d+))")]
     private static partial Regex Where();
 }

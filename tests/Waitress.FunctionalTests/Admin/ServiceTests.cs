@@ -89,16 +89,29 @@ public sealed class ServiceTests
         server.Process.Signal(PythonProcess.Sigusr2);
         var successor = 0;
         await Deadline.Until(async () => (successor = await PidAsync(admin)) != 0 && successor != server.Process.Id, "the new supervisor answers");
-        Assert.Equal(200, (await admin.GetAsync("/readyz")).Status);
+        await Deadline.Until(() => IsReadyAsync(admin), "the service is ready");
         PythonProcess.Send(successor, PythonProcess.Sigterm);
         await Deadline.Until(async () => await PidAsync(admin) == server.Process.Id, "the old one is back");
-        Assert.Equal(200, (await admin.GetAsync("/readyz")).Status);
+        await Deadline.Until(() => IsReadyAsync(admin), "the service is ready again");
         Assert.True(File.Exists(path));
         Assert.Equal(0, await server.StopAsync());
         await Deadline.Until(() => !File.Exists(path), "the socket's file is gone");
     }
 
     // While one leaves and the other comes, a connection may find nobody who answers.
+    private static async Task<bool> IsReadyAsync(AdminClient admin)
+    {
+        try
+        {
+            return (await admin.GetAsync("/readyz")).Status == 200;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
+    }
+
+    // The same.
     private static async Task<int> PidAsync(AdminClient admin)
     {
         try

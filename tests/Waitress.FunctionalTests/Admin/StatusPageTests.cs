@@ -102,7 +102,7 @@ public sealed class StatusPageTests(StatusPageTests.Chromium chromium) : IClassF
             await page.ClickAsync("#flight button");
             await page.UntilAsync("/pass_gate/.test(document.querySelector('#flight pre')?.innerText)");
             Assert.Equal(width, (await page.ValueAsync("document.documentElement.scrollWidth")).GetInt32());
-            Assert.Empty(Words(await page.ValueAsync("[...document.querySelectorAll('section')].filter(each => each.scrollWidth > each.clientWidth).map(each => each.innerText)")));
+            Assert.Empty(Words(await page.ValueAsync(Overflowing)));
             backgrounds.Add((await page.ValueAsync("getComputedStyle(document.body).backgroundColor")).GetString()!);
 
             // WCAG 2.2, 1.4.3: 4.5 to 1 for text.
@@ -110,6 +110,14 @@ public sealed class StatusPageTests(StatusPageTests.Chromium chromium) : IClassF
                 Assert.True((await page.ValueAsync($"({Contrast})('{selector}')")).GetDouble() >= 4.5, $"{selector} at {width}, dark {dark}");
             Assert.Empty(page.Faults);
         }
+
+        var busy = await chromium.Browser.OpenAsync(360);
+        var large = Large(JsonNode.Parse((await admin.GetAsync("/status.json")).Text)!).ToJsonString();
+        await busy.AnswerAsync("*status.json*", _ => large);
+        await busy.GoAsync($"http://127.0.0.1:{admin.Port}/status");
+        await busy.UntilAsync("/5 min/.test(document.body.innerText) && document.querySelector('#workers tbody tr')");
+        Assert.Empty(Words(await busy.ValueAsync(Overflowing)));
+        Assert.Empty(busy.Faults);
 
         Assert.Equal(2, backgrounds.Distinct().Count());
         Assert.Equal((backgrounds[0], backgrounds[1]), (backgrounds[3], backgrounds[2]));
@@ -132,7 +140,14 @@ public sealed class StatusPageTests(StatusPageTests.Chromium chromium) : IClassF
             status["routes"]![list] = new JsonArray(new JsonObject { ["method"] = Hostile, ["path"] = Hostile, ["requests"] = 1, ["errors"] = 1, ["mean"] = null, ["max"] = 1 });
         status["in_flight"]!["requests"] = new JsonArray(new JsonObject
         {
-            ["worker"] = 0, ["id"] = 1, ["age"] = 9.0, ["state"] = Hostile, ["method"] = Hostile, ["path"] = Hostile, ["client"] = Hostile, ["thread"] = Hostile,
+            ["worker"] = 0,
+            ["id"] = 1,
+            ["age"] = 9.0,
+            ["state"] = Hostile,
+            ["method"] = Hostile,
+            ["path"] = Hostile,
+            ["client"] = Hostile,
+            ["thread"] = Hostile,
         });
 
         // And what is not known, wherever that may be.
@@ -198,6 +213,40 @@ public sealed class StatusPageTests(StatusPageTests.Chromium chromium) : IClassF
         await page.UntilAsync("asked() === 4 && waiting() === 1");
         Assert.Empty(page.Faults);
     }
+
+    // What a busy service has, so that columns are as wide as they get.
+    private static JsonNode Large(JsonNode status)
+    {
+        JsonObject Times() => new() { ["p50"] = 1.234, ["p90"] = 12.34, ["p99"] = 59.99, ["mean"] = 9.876 };
+        status["rates"] = new JsonArray([.. new[] { 10, 60, 300 }.Select(seconds => new JsonObject
+        {
+            ["seconds"] = seconds, ["requests"] = 123456.7, ["errors"] = 1234.5, ["client_errors"] = 1234.5, ["refused"] = 1234.5, ["bytes_in"] = 1e9 + 1, ["bytes_out"] = 1e9 + 1,
+            ["busy"] = 1.0,
+        })]);
+        status["times"] = new JsonArray([.. new[] { 60, 300 }.Select(seconds => new JsonObject
+        {
+            ["seconds"] = seconds, ["requests"] = 1, ["duration"] = Times(), ["queue"] = Times(), ["gil"] = Times(), ["app"] = Times(),
+        })]);
+        var worker = status["workers"]![0]!;
+        (worker["age"], worker["requests"], worker["in_flight"], worker["resident"]) = (8640000.0, 1_234_567_890, 9999, 12_345_678_901);
+        foreach (var list in new[] { "slowest", "failing" })
+        {
+            status["routes"]![list] = new JsonArray(new JsonObject
+            {
+                ["method"] = "OPTIONS",
+                ["path"] = "/" + new string('w', 150),
+                ["requests"] = 1_234_567,
+                ["errors"] = 234_567,
+                ["mean"] = 59.9,
+                ["max"] = 59.9,
+            });
+        }
+
+        return status;
+    }
+
+    private const string Overflowing =
+        "[...document.querySelectorAll('section')].filter(each => each.scrollWidth > each.clientWidth).map(each => each.innerText)";
 
     // Of the colours of an element and of what is behind it (WCAG 2.2, relative luminance).
     private const string Contrast = """

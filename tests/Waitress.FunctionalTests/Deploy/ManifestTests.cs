@@ -66,7 +66,10 @@ public sealed partial class ManifestTests
             await AssertGoodAsync([], settings);
         }
 
-        await AssertGoodAsync(["--config=" + DeployFile.Path("systemd/waitress.toml")], new Dictionary<string, string>());
+        // The folder is LogsDirectory= of the unit.
+        using var folder = new TemporaryFolder();
+        var file = folder.Write("waitress.toml", DeployFile.Read("systemd/waitress.toml", ("/var/log/waitress/", folder.Path + "/")));
+        await AssertGoodAsync(["--config=" + file], new Dictionary<string, string>());
     }
 
     [Fact]

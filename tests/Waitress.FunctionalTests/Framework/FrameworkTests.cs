@@ -52,7 +52,9 @@ public abstract class FrameworkTests(ServerFixture fixture)
         using var http = Server.Http();
         using var request = new HttpRequestMessage(HttpMethod.Post, "/json")
         {
-            Content = JsonContent.Create(new { numbers = new[] { 1, 2, 3 } }), Version = http.DefaultRequestVersion, VersionPolicy = http.DefaultVersionPolicy,
+            Content = JsonContent.Create(new { numbers = new[] { 1, 2, 3 } }),
+            Version = http.DefaultRequestVersion,
+            VersionPolicy = http.DefaultVersionPolicy,
         };
         request.Headers.TransferEncodingChunked = true;
         var seen = await (await http.SendAsync(request)).EnsureSuccessStatusCode().Content.ReadFromJsonAsync<JsonElement>();

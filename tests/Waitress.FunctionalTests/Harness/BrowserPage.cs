@@ -81,7 +81,11 @@ internal sealed class BrowserPage(Browser browser, string session)
         {
             await AskAsync("Input.dispatchMouseEvent", new()
             {
-                ["type"] = type, ["x"] = box[0].GetDouble(), ["y"] = box[1].GetDouble(), ["button"] = "left", ["clickCount"] = 1,
+                ["type"] = type,
+                ["x"] = box[0].GetDouble(),
+                ["y"] = box[1].GetDouble(),
+                ["button"] = "left",
+                ["clickCount"] = 1,
             });
         }
     }
@@ -116,7 +120,9 @@ internal sealed class BrowserPage(Browser browser, string session)
         ? AskAsync("Fetch.continueRequest", new() { ["requestId"] = request })
         : AskAsync("Fetch.fulfillRequest", new()
         {
-            ["requestId"] = request, ["responseCode"] = 200, ["body"] = Convert.ToBase64String(Encoding.UTF8.GetBytes(answer)),
+            ["requestId"] = request,
+            ["responseCode"] = 200,
+            ["body"] = Convert.ToBase64String(Encoding.UTF8.GetBytes(answer)),
             ["responseHeaders"] = new JsonArray(new JsonObject { ["name"] = "Content-Type", ["value"] = "application/json" }),
         });
 

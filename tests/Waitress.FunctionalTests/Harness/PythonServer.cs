@@ -92,8 +92,10 @@ internal sealed partial class PythonServer : IAsyncDisposable
         handler.SslOptions.RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate is not null;
         return new HttpClient(handler)
         {
-            BaseAddress = new Uri($"https://{EndPoint}/"), Timeout = Deadline.Wait,
-            DefaultRequestVersion = version, DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            BaseAddress = new Uri($"https://{EndPoint}/"),
+            Timeout = Deadline.Wait,
+            DefaultRequestVersion = version,
+            DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
         };
     }
 

@@ -111,6 +111,15 @@ internal sealed class RawClient : IDisposable
         Assert.Equal("", Encoding.Latin1.GetString(rest));
     }
 
+    /// <summary>The head of an answer alone, as it came; what follows is the caller's to read.</summary>
+    public async Task<string> ReceiveHeadAsync()
+    {
+        var head = new StringBuilder();
+        while (!head.ToString().EndsWith("\r\n\r\n", StringComparison.Ordinal))
+            head.Append((char)(await ReceiveBytesAsync(1))[0]);
+        return head.ToString();
+    }
+
     /// <summary>Exactly so many bytes of the stream, whatever they are.</summary>
     public Task<byte[]> ReceiveBytesAsync(int count) => _reader.ReadExactlyAsync(count).Within($"{count} bytes");
 

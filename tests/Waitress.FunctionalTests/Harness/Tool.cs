@@ -14,7 +14,10 @@ internal static class Tool
     {
         var start = new ProcessStartInfo(program)
         {
-            WorkingDirectory = Pythons.Apps, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+            WorkingDirectory = Pythons.Apps,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
         };
         foreach (var argument in arguments)
         {

@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Waitress.Configuration;
+using Waitress.Metrics;
 
 namespace Waitress.Tests.Configuration;
 
@@ -48,6 +49,16 @@ public sealed partial class NamedOptionsTests
     }
 
     [Fact]
+    public void Pages_MetricsOfOurs_AreInTheTable()
+    {
+        var known = MetricTable.All.SelectMany(row => new[] { "", "_total", "_bucket", "_sum", "_count", "_info" }.Select(end => row.FullName + end)).ToHashSet();
+        var pages = Directory.GetFiles(Path.Combine(Root, "docs"), "*.md").Where(page => Path.GetFileName(page) != "metrics.md");
+        var unknown = pages.SelectMany(page => Metric().Matches(File.ReadAllText(page)).Select(match => match.Value)
+            .Where(name => !known.Contains(name) && !name.StartsWith("waitress_sharp", StringComparison.Ordinal)).Select(name => $"{Path.GetFileName(page)}: {name}"));
+        Assert.Equal("", Listed(unknown));
+    }
+
+    [Fact]
     public void Pages_LinksOfOurs_LeadSomewhere()
     {
         var pages = Directory.GetFiles(Path.Combine(Root, "docs"), "*.md").Concat(Directory.GetFiles(Root, "*.md"))
@@ -91,6 +102,9 @@ public sealed partial class NamedOptionsTests
 
     [GeneratedRegex(@"\]\((?!https?:|mailto:)([^)#\s]*)#?([^)\s]*)\)")]
     private static partial Regex Link();
+
+    [GeneratedRegex(@"\bwaitress_[a-z_]+")]
+    private static partial Regex Metric();
 
     [GeneratedRegex(@"[^\p{L}\p{N}_ -]")]
     private static partial Regex Odd();

@@ -41,6 +41,8 @@ public class SettingKindTests
         { "channel_timeout", 120, 1, 2_147_483 },
         { "channel_request_lookahead", 0, 0, int.MaxValue },
         { "graceful_timeout", 30, 0, 2_147_483 },
+        { "limit_concurrency", null, 1, int.MaxValue },
+        { "ws_max_queue", 32, 1, 100_000 },
         { "limit_per_address", null, 1, int.MaxValue },
         { "min_body_rate", 240, 0, 1_073_741_824 },
         { "min_response_rate", 240, 0, 1_073_741_824 },

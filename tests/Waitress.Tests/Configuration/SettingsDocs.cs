@@ -41,7 +41,7 @@ internal static class SettingsDocs
         | octal | text, such as `"660"`; a number is refused, since it would not show whether it is meant as octal. |
 
         On the command line a value follows after `=` or as the next argument, names may be shortened as long as they stay unique
-        (`--list=...`), `--listen` adds up when repeated, and of other repeated options the last one counts. Options may stand
+        (`--list=...`), `--listen` adds up when repeated (so do `--certfile`, `--keyfile` and the other lists), and of other repeated options the last one counts. Options may stand
         before or after the app.
 
         ## The file

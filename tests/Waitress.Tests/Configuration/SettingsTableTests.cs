@@ -23,11 +23,13 @@ public class SettingsTableTests
         "certfile", "keyfile", "keyfile_password", "keyfile_password_file", "ca_certs", "client_cert", "tls_min_version", "http", "http2_max_streams",
         "access_logfile", "access_logformat", "log_level", "log_format", "log_file", "log_syslog", "log_journal",
         "deny", "allow", "limit_per_address", "rate_limit", "header_timeout", "body_timeout", "min_body_rate", "min_response_rate",
+        "interface", "loop", "lifespan", "asgi_websockets", "limit_concurrency", "loop_stall", "timeout_keep_alive",
+        "ws_max_size", "ws_max_queue", "ws_ping_interval", "ws_ping_timeout", "ws_compress",
         "admin_listen", "metrics_path",
     ];
 
     /// <summary>Read by the Python package, which has no record of them.</summary>
-    internal static readonly string[] OfThePackage = ["log_level", "log_format", "log_file", "log_syslog", "log_journal"];
+    internal static readonly string[] OfThePackage = ["log_level", "log_format", "log_file", "log_syslog", "log_journal", "loop", "lifespan"];
 
     [Fact]
     public void Rows_ComparedWithWaitress_HoldEveryOptionAndOurOwn()

@@ -20,7 +20,8 @@ internal static class MetricDocs
         | `/metrics` | Everything below: Prometheus's text format 0.0.4, or OpenMetrics 1.0 for whoever asks for it (`Accept`) |
         | `/healthz` | 200 as long as the process that answers lives. For "restart me": it says nothing about workers, which their supervisor watches |
         | `/readyz` | 200 `ready`, or 503 with the reason: `starting`, `no worker is ready`, `stopping`. For "send me requests": 503 from the first moment of a graceful stop on, and it is still answered while requests in flight are finished |
-        | `/status.json` | [status.md](status.md) |
+        | `/status` | A page that shows it all, live: [status.md](status.md) |
+        | `/status.json` | What the page shows: [status.md](status.md) |
         | `/stack` | The Python stack of a request under way: [status.md](status.md) |
 
         - `ADDRESS` is `HOST:PORT`, a port alone (of 127.0.0.1), or `unix:PATH` with the rights of `--unix-socket-perms`. There is no password: whoever reaches the address
@@ -49,6 +50,8 @@ internal static class MetricDocs
             static_configs:
               - targets: ["127.0.0.1:9090"]
         ```
+
+        [deploy/grafana-dashboard.json](../deploy/grafana-dashboard.json) shows them in Grafana 10 and newer: Dashboards, New, Import. A test asks a running server for every metric in it.
 
         Some questions, in PromQL:
 

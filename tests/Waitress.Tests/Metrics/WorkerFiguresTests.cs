@@ -61,7 +61,7 @@ public sealed class WorkerFiguresTests
     [Fact]
     public async Task Record_OfRefusedRequests_CountsTheReasonOnceEach()
     {
-        await using (var server = await EngineServer.StartAsync(Answer, EngineServer.Loopback with { MaxRequestBodySize = 10 }, figures))
+        await using (var server = await EngineServer.StartAsync(Answer, EngineServer.Loopback with { MaxRequestBodySize = 10 }, figures: figures))
         {
             foreach (var request in (string[])["POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n", "get / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/3.7\r\n\r\n"])
             {
@@ -80,7 +80,7 @@ public sealed class WorkerFiguresTests
     [Fact]
     public async Task Metrics_OnTheMainPort_AnswerGetAndHeadAndLeaveTheRestToTheApp()
     {
-        await using var server = await EngineServer.StartAsync(Answer, EngineServer.Loopback with { MetricsPath = "/200" }, figures);
+        await using var server = await EngineServer.StartAsync(Answer, EngineServer.Loopback with { MetricsPath = "/200" }, figures: figures);
         using var client = server.Connect();
         var answer = client.Get("/200?x=1");
         Assert.Equal(MetricsText.PrometheusType, RawConnection.Field(answer.Head, "Content-Type"));

@@ -79,6 +79,12 @@ internal static class LogDocs
         | `waitress` | WARNING | N thread(s) still running: NAMES | Workers were still inside the app 5 seconds after the stop. |
         | `waitress` | ERROR | Exception while serving METHOD PATH | The app raised, or broke PEP 3333; the traceback follows. SystemExit and KeyboardInterrupt included. |
         | `waitress` | ERROR | METHOD PATH took longer than request_timeout (SECONDS s); the stack of its thread, in which RequestTimeout is raised now: | The stack follows, innermost call last. The text ends with "it has ended just now" where there is none to show. |
+        | `waitress` | ERROR | METHOD PATH took longer than request_timeout (SECONDS s); where its task waits, which is cancelled now: | The same of an ASGI app: the stack of the task follows. |
+        | `waitress` | ERROR | The event loop has not turned for SECONDS s; the stack of its thread: | Something blocks the event loop of an ASGI app for `loop_stall` seconds or more; once for each time. |
+        | `waitress` | WARNING | N task(s) of the app still ran after graceful_timeout (SECONDS s); they are cancelled | At the stop of an ASGI app. |
+        | `waitress` | ERROR | Exception in the app's lifespan | An ASGI app raised in its lifespan after its start-up was complete; the traceback follows. |
+        | `waitress` | ERROR | The app's shutdown failed: MESSAGE; The app's shutdown took longer than SECONDS s | What an ASGI app made of `lifespan.shutdown`. |
+        | `waitress` | INFO | CPython VERSION, ASGI app on one event loop (NAME), engine BUILD | At the start of an ASGI app. |
         | `waitress` | ERROR | Could not start N more thread(s): REASON | The system refused a thread (`--max-threads`, or one in the place of a stuck one). Tried again after 5 seconds while it is needed. |
         | `waitress` | WARNING | (the settings in doubt, in words) | `waitress-serve` found settings that work but need a look, such as an unknown `WAITRESS_` name. `serve()` tells them as Python warnings. |
 
@@ -134,6 +140,8 @@ internal static class LogDocs
         [LogEvent.RequestsOverRate] = (["N", "CLIENT"], "Clients sent more requests than `rate_limit`."),
         [LogEvent.ListRead] = (["FILE", "N"], "A file of `deny` or `allow` has changed, and counts from now on."),
         [LogEvent.ListBroken] = (["(file and reason in words)"], "A file of `deny` or `allow` has changed to something that can't be used. Once per change."),
+        [LogEvent.NoResponse] = (["METHOD", "PATH"], "An ASGI app's coroutine ended without having sent `http.response.start`; the client got 500."),
+        [LogEvent.ResponseUnfinished] = (["METHOD", "PATH"], "An ASGI app's coroutine ended before its last `http.response.body`."),
     };
 
     public static string Write()

@@ -125,8 +125,10 @@ public sealed class CertificateFileTests : IDisposable
         var errors = new List<string>();
         var settings = new Settings
         {
-            Certfile = [files.At("a.pem"), files.At("b.pem")], Keyfile = [files.At("b.key"), files.At("b.key")],
-            CaCerts = files.At("ca"), ClientCert = Settings.ClientCertRequired,
+            Certfile = [files.At("a.pem"), files.At("b.pem")],
+            Keyfile = [files.At("b.key"), files.At("b.key")],
+            CaCerts = files.At("ca"),
+            ClientCert = Settings.ClientCertRequired,
         };
         Assert.Null(CertificateFiles.Open(settings, errors));
         Assert.Equal(3, errors.Count);

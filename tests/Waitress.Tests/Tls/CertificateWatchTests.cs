@@ -157,8 +157,11 @@ public sealed class CertificateWatchTests : IDisposable
         File.WriteAllText(files.At("password"), "one\n");
         using var watch = Watch(new Settings
         {
-            Certfile = [files.At("a.pem")], Keyfile = [files.At("a.key")], KeyfilePasswordFile = files.At("password"),
-            CaCerts = files.AuthorityFile, ClientCert = Settings.ClientCertOptional,
+            Certfile = [files.At("a.pem")],
+            Keyfile = [files.At("a.key")],
+            KeyfilePasswordFile = files.At("password"),
+            CaCerts = files.AuthorityFile,
+            ClientCert = Settings.ClientCertOptional,
         });
         Told();
         File.AppendAllText(files.AuthorityFile, "\n" + File.ReadAllText(files.AuthorityFile));

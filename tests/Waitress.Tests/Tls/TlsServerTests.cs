@@ -35,8 +35,10 @@ public sealed class TlsServerTests : IDisposable
         handler.SslOptions.CertificateChainPolicy.CustomTrustStore.Add(certificates.Authority);
         return new HttpClient(handler)
         {
-            BaseAddress = new Uri($"https://localhost:{server.EndPoint.Port}/"), DefaultRequestVersion = version,
-            DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact, Timeout = TimeSpan.FromSeconds(30),
+            BaseAddress = new Uri($"https://localhost:{server.EndPoint.Port}/"),
+            DefaultRequestVersion = version,
+            DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            Timeout = TimeSpan.FromSeconds(30),
         };
     }
 

@@ -1,0 +1,25 @@
+using Waitress.CPython;
+using Waitress.Wsgi;
+
+namespace Waitress.Python;
+
+/// <summary>One <see cref="Asgi.EventLoop"/> as the Python object that waitress._asgi drives, on the loop's thread.</summary>
+internal static class Loop
+{
+    /// <summary>loop(app, tools, wake_fd): requests come from now on.</summary>
+    public static PyNew Open(PyArguments arguments, Server server, Interpreter interpreter)
+    {
+        var loop = server.AddLoop(interpreter, arguments[0], arguments[1], (int)PyNumbers.ToInt64(arguments[2]));
+        using var types = PyObjects.Import("types"u8).OrThrow();
+        using var make = PyObjects.GetAttribute(types, "SimpleNamespace"u8).OrThrow();
+        using var made = PyObjects.Call(make).OrThrow();
+        var type = interpreter.CallableType.Ref;
+        Bound.Add(made, "drain"u8, new Function("drain", 0, _ => PyNumbers.From(loop.Drain())).ToPython(type));
+        Bound.Add(made, "close"u8, new Function("close", 0, _ =>
+        {
+            server.RemoveLoop(loop);
+            return Singletons.NewNone();
+        }).ToPython(type));
+        return made.Move();
+    }
+}
