@@ -7,6 +7,7 @@ The engine reaches the loop through one socket: a byte on it means that its inbo
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import socket
 import sys
@@ -68,6 +69,14 @@ def stack_of(task: asyncio.Task[Any]) -> str:
     return "".join(lines)
 
 
+def mark(kind: type[Any]) -> None:
+    """Has receive and send, whose type this is, pass for coroutine functions: asgiref's async_to_sync warns of what does not."""
+    if hasattr(inspect, "markcoroutinefunction"):  # 3.12
+        inspect.markcoroutinefunction(kind)
+    elif (marker := getattr(asyncio.coroutines, "_is_coroutine", None)) is not None:
+        setattr(kind, "_is_coroutine", marker)
+
+
 def expire(task: asyncio.Task[None], request: str, seconds: float) -> None:
     """The request is over request_timeout: the client has its 504, and the task is told to end."""
     stack = stack_of(task)
@@ -80,6 +89,7 @@ class Tools:
 
     serve = staticmethod(serve)
     wake = staticmethod(wake)
+    mark = staticmethod(mark)
     expire = staticmethod(expire)
     log_failure = staticmethod(log_failure)
     ClientDisconnected = ClientDisconnected

@@ -87,7 +87,7 @@ class Server:
             from waitress._asgi import EventLoop  # asyncio takes a tenth of a second to import, which WSGI apps need not wait for
 
             self._loop = EventLoop(self._engine, sockets_app or application, values)
-            if values.get("worker_class") == "thread" and (values.get("workers") or 1) > 1 and interface == "asgi":
+            if values.get("worker_class") == "thread" and values.get("workers_stated") and (values.get("workers") or 1) > 1 and interface == "asgi":
                 logger.warning("An ASGI app has one event loop here, whatever workers says: worker_class process gives each worker a process and a loop")
         self._loaded = False
         self._descriptors = [(number, os.fstat(number).st_ino) for number in self._engine.descriptors] if os.name != "nt" else []
