@@ -2,7 +2,7 @@
 
     python3 bench/asgi_connections.py --sockets=5000 --idle=10000 --upload=1024 -- waitress-serve --listen=127.0.0.1:{port} bench.asgi_soak_app:app
 
-Starts the server, which has to run bench.asgi_soak_app (its app of any ASGI server), and ends it. Loopback only; Linux for the memory (/proc). The limit of open
+Starts the server, which has to run bench.asgi_soak_app and may be any that runs ASGI apps, and ends it. Loopback only; Linux for the memory (/proc). The limit of open
 files (ulimit -n) has to be above the connections on both sides.
 """
 from __future__ import annotations
@@ -101,36 +101,29 @@ def cpu(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / 100
 
 
-async def measure(args: argparse.Namespace, pid: int) -> None:
-    for each in await open_all(args.port, 50, HELLO):  # what is made once
+async def hold(args: argparse.Namespace, pid: int, name: str, count: int, first: bytes) -> None:
+    for each in await open_all(args.port, 50, first):  # what is made once
         each.transport.abort()
     await asyncio.sleep(1)
-    print(f"at rest: {memory(pid)} KiB")
-    for name, count, first in (("idle keep-alive connection", args.idle, HELLO), ("WebSocket", args.sockets, HANDSHAKE)):
-        if not count:
-            continue
-        before = memory(pid)
-        began = time.monotonic()
-        connections = await open_all(args.port, count, first)
-        opened = time.monotonic() - began
-        await asyncio.sleep(2)
-        held = memory(pid)
-        print(f"{count} of {name}: opened in {opened:.1f} s, {held} KiB, {(held - before) / count:.1f} KiB each")
-        if first is HANDSHAKE:
-            times, used = [], cpu(pid)
-            for turn in range(1, args.turns + 1):
-                began = time.monotonic()
-                arrived = [each.until(turn) for each in connections]
-                connections[turn].transport.write(frame(b"turn %d" % turn))
-                await asyncio.wait_for(asyncio.gather(*arrived), PATIENCE)
-                times.append(time.monotonic() - began)
-            print(f"broadcast to all, {args.turns} times: median {statistics.median(times):.3f} s, longest {max(times):.3f} s, "
-                  f"{(cpu(pid) - used) / args.turns / count * 1e6:.1f} us of CPU per message; {memory(pid)} KiB afterwards")  # fmt: skip
-        print(f"  lost meanwhile: {close_all(connections)}")
-        await asyncio.sleep(3)
-        print(f"  after they have left: {memory(pid)} KiB")
-    if args.upload:
-        await asyncio.to_thread(upload, args.port, args.upload, pid)
+    before, began = memory(pid), time.monotonic()
+    connections = await open_all(args.port, count, first)
+    opened = time.monotonic() - began
+    await asyncio.sleep(2)
+    held = memory(pid)
+    print(f"{count} of {name}: opened in {opened:.1f} s, from {before} to {held} KiB, {(held - before) / count:.1f} KiB each")
+    if first is HANDSHAKE:
+        times, used = [], cpu(pid)
+        for turn in range(1, args.turns + 1):
+            began = time.monotonic()
+            arrived = [each.until(turn) for each in connections]
+            connections[turn].transport.write(frame(b"turn %d" % turn))
+            await asyncio.wait_for(asyncio.gather(*arrived), PATIENCE)
+            times.append(time.monotonic() - began)
+        print(f"  broadcast to all, {args.turns} times: median {statistics.median(times):.3f} s, longest {max(times):.3f} s, "
+              f"{(cpu(pid) - used) / args.turns / count * 1e6:.1f} us of CPU per message; {memory(pid)} KiB afterwards")  # fmt: skip
+    print(f"  lost meanwhile: {close_all(connections)}")
+    await asyncio.sleep(3)
+    print(f"  after they have left: {memory(pid)} KiB")
 
 
 def upload(port: int, mebibytes: int, pid: int) -> None:
@@ -164,16 +157,24 @@ def main() -> int:
     parser.add_argument("--sockets", type=int, default=5000)
     parser.add_argument("--idle", type=int, default=10_000)
     parser.add_argument("--turns", type=int, default=10, help="broadcasts")
-    parser.add_argument("--upload", type=int, default=0, metavar="MIB", help="at last a body of so many MiB")
+    parser.add_argument("--upload", type=int, default=0, metavar="MIB", help="a body of so many MiB")
     parser.add_argument("command", nargs="+", help="the server; {port} is filled in")
     args = parser.parse_args()
-    server = subprocess.Popen([word.replace("{port}", str(args.port)) for word in args.command], stderr=subprocess.DEVNULL)
-    try:
-        wait_for(args.port, server)
-        asyncio.run(measure(args, server.pid))
-    finally:
-        server.terminate()
-        server.wait(60)
+    parts = []
+    if args.idle:
+        parts.append(lambda pid: asyncio.run(hold(args, pid, "idle keep-alive connection", args.idle, HELLO)))
+    if args.sockets:
+        parts.append(lambda pid: asyncio.run(hold(args, pid, "WebSocket", args.sockets, HANDSHAKE)))
+    if args.upload:
+        parts.append(lambda pid: upload(args.port, args.upload, pid))
+    for part in parts:  # each with a server of its own: what one has needed another could use again
+        server = subprocess.Popen([word.replace("{port}", str(args.port)) for word in args.command], stderr=subprocess.DEVNULL)
+        try:
+            wait_for(args.port, server)
+            part(server.pid)
+        finally:
+            server.terminate()
+            server.wait(60)
     return 0
 
 

@@ -73,6 +73,7 @@ async def tampered(rng, make):
     if kind == 5:
         # The awaitable outlives the wait for it, and is waited for again.
         task = asyncio.ensure_future(make())
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())  # which nobody may be left to ask for
         try:
             return True, await asyncio.wait_for(asyncio.shield(task), pause)
         except asyncio.TimeoutError:
@@ -107,7 +108,7 @@ async def http(rng, query, receive, send, late):
         sha.update(message["body"])
         length += len(message["body"])
         more = message["more_body"]
-    watch = asyncio.ensure_future(receive()) if rng.random() < 0.5 else None
+    watch = asyncio.ensure_future(receive()) if rng.random() < 0.5 else None  # until the answer is whole, or the client has left
     try:
         body = json.dumps({"length": length, "sha256": sha.hexdigest()}).encode() + b"\n" + b"p" * size
         headers = [(b"content-length", b"%d" % len(body))] if rng.random() < 0.5 else []
