@@ -128,6 +128,9 @@ internal abstract class AsgiCall(EventLoop loop, Exchange exchange)
         return Step.Wait(future.Move());
     }
 
+    /// <summary>Whether a task may wait in receive() or send().</summary>
+    protected bool IsWaitedFor => _waiting.Count > 0;
+
     protected void WakeWaiting()
     {
         foreach (var future in _waiting)

@@ -16,7 +16,7 @@ internal sealed partial class EventLoop
                 return Refusal.Stopping;
             if (_unanswered >= _most)
                 return Refusal.TooManyAtOnce;
-            _unanswered++;
+            Interlocked.Increment(ref _unanswered); // The loop takes away from it without the lock.
             _coming.Add(new Item(exchange, null, default));
         }
 
