@@ -157,6 +157,10 @@ internal sealed class Exchange : IValueTaskSource
         _link.ExchangeStarted();
         _served.Reset();
         Response.Reset();
+
+        // Kestrel gives a stream of CONNECT another writer, which is kept here and would refuse the answers of the stream's later requests.
+        if (_connect is { IsExtendedConnect: true })
+            IsSpent = true;
         IsChunked = HasBody && Request.Headers.TransferEncoding.Count > 0;
         if (IsChunked)
             _link.BeginChunkedBody();
