@@ -8,10 +8,7 @@ using Waitress.Http;
 
 namespace Waitress.Asgi;
 
-/// <summary>
-/// The opening handshake of RFC 6455 section 4, on HTTP/2 of RFC 8441 section 5, which has no key and no Upgrade; and the negotiation of permessage-deflate
-/// (RFC 7692). Pure functions of the headers.
-/// </summary>
+/// <summary>The opening handshake of RFC 6455 section 4, and the negotiation of permessage-deflate (RFC 7692). Pure functions of the headers.</summary>
 internal static class WebSocketHandshake
 {
     // RFC 6455 section 1.3.
@@ -21,26 +18,21 @@ internal static class WebSocketHandshake
     private static readonly Refusal BadKey = Refusal.BadRequest.Because("The Sec-WebSocket-Key header is missing or malformed");
 
     /// <summary>Why the request can't become a WebSocket, or null.</summary>
-    public static Refusal? Check(IHeaderDictionary headers, bool overHttp2 = false)
+    public static Refusal? Check(IHeaderDictionary headers)
     {
         if (headers.SecWebSocketVersion.ToString() != "13")
             return Refusal.WebSocketVersion;
-        if (overHttp2)
-            return null;
         Span<byte> key = stackalloc byte[32];
         return Convert.TryFromBase64String(headers.SecWebSocketKey.ToString(), key, out var length) && length == 16 ? null : BadKey;
     }
 
-    /// <summary>Puts the fields of the answer that accepts into its headers.</summary>
+    /// <summary>Puts the fields of the 101 answer into its headers.</summary>
     public static void Answer(Exchange exchange, IHeaderDictionary answer, WebSocketCreationOptions options)
     {
-        if (!exchange.IsMultiplexed)
-        {
-            answer.Upgrade = "websocket";
-            answer.Connection = "Upgrade";
-            answer.SecWebSocketAccept = Convert.ToBase64String(Hash(exchange.Request.Headers.SecWebSocketKey.ToString() + Identifier));
-        }
-
+        var key = exchange.Request.Headers.SecWebSocketKey.ToString();
+        answer.Upgrade = "websocket";
+        answer.Connection = "Upgrade";
+        answer.SecWebSocketAccept = Convert.ToBase64String(Hash(key + Identifier));
         if (options.SubProtocol is not null)
             answer.SecWebSocketProtocol = options.SubProtocol;
         if (options.DangerousDeflateOptions is { } deflate)

@@ -40,23 +40,22 @@ internal sealed class RequestGuard(Settings settings)
     /// <param name="protocol">`HTTP/1.0`, `HTTP/1.1` or `HTTP/2`; Kestrel answers any other with 505.</param>
     /// <param name="headers">Kestrel's, values read as Latin-1.</param>
     /// <param name="received">Cleared and filled; complete only when nothing is refused.</param>
-    /// <param name="isWebSocket">Whether an app takes it as a WebSocket, for which HTTP/2 has the method CONNECT (RFC 8441).</param>
     /// <returns>Why the request can't be served, or null.</returns>
-    public Refusal? Check(string method, string target, string protocol, IHeaderDictionary headers, HeaderList received, bool isWebSocket = false)
+    public Refusal? Check(string method, string target, string protocol, IHeaderDictionary headers, HeaderList received)
     {
         received.Clear();
-        return CheckLine(method, target, isWebSocket)
+        return CheckLine(method, target)
             ?? CheckFields(headers, received, settings.MaxRequestHeaderSize - LineSize(method, target))
             ?? CheckHost(protocol, headers)
             ?? (protocol == Http2 ? CheckConnectionFields(headers) : null)
             ?? CheckFraming(protocol, headers);
     }
 
-    private static Refusal? CheckLine(string method, string target, bool isWebSocket)
+    private static Refusal? CheckLine(string method, string target)
     {
         if (method.Length == 0 || method.AsSpan().ContainsAnyExcept(HttpText.UpperToken)) return MalformedMethod;
         // A tunnel can't be had through WSGI. 501, not 405: no resource of this server knows the method (RFC 9110 section 15.6.2).
-        if (method == "CONNECT" && !isWebSocket) return Refusal.UnknownMethod;
+        if (method == "CONNECT") return Refusal.UnknownMethod;
         if (target.Length == 0 || target.AsSpan().ContainsAnyExceptInRange('!', '~')) return MalformedTarget;
         return null;
     }

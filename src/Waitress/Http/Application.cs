@@ -119,7 +119,7 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
     private Refusal? Guard(Exchange exchange)
     {
         var request = exchange.Request;
-        var refusal = _guard.Check(request.Method, request.RawTarget, request.Protocol, request.Headers, exchange.Received, loops is not null && exchange.AsksForWebSocket)
+        var refusal = _guard.Check(request.Method, request.RawTarget, request.Protocol, request.Headers, exchange.Received)
             ?? _proxies.Apply(exchange.Received, exchange.Peer.Address, exchange.Client);
         if (clients is not null)
             refusal ??= clients.Judge(exchange.Peer.Address, exchange.Client.RemoteAddr);

@@ -22,7 +22,6 @@ internal sealed class Exchange : IValueTaskSource
     private readonly IRequestBodyPipeFeature _bodyPipe;
     private readonly ExchangeLink _link;
     private readonly IHttpUpgradeFeature? _upgrade;
-    private readonly IHttpExtendedConnectFeature? _connect;
     private readonly InFlight _inFlight;
     private ManualResetValueTaskSourceCore<bool> _served;
     private RequestTimes _times;
@@ -37,7 +36,6 @@ internal sealed class Exchange : IValueTaskSource
         _link = (ExchangeLink?)features.Get<WireGuard>()
             ?? new StreamLink(features.GetRequiredFeature<Http2Wire>(), features.GetRequiredFeature<IHttpRequestLifetimeFeature>());
         _upgrade = features.Get<IHttpUpgradeFeature>();
-        _connect = features.Get<IHttpExtendedConnectFeature>();
         Tls = features.Get<TlsSession>();
         var connection = features.GetRequiredFeature<IHttpConnectionFeature>();
         Peer = new PeerAddress(connection.RemoteIpAddress, connection.RemotePort);
@@ -89,19 +87,17 @@ internal sealed class Exchange : IValueTaskSource
     /// <summary>Whether the request line and headers announce a body.</summary>
     public bool HasBody => _bodyDetection.CanHaveBody;
 
-    /// <summary>Whether the request asks for a WebSocket (RFC 6455 section 4.2.1; RFC 8441 section 4, on HTTP/2).</summary>
-    public bool AsksForWebSocket => IsMultiplexed
-        ? _connect is { IsExtendedConnect: true } && IsWebSocket(_connect.Protocol)
-        : _upgrade is { IsUpgradableRequest: true } && HttpMethods.IsGet(Request.Method) && IsWebSocket(Request.Headers.Upgrade.ToString());
+    /// <summary>Whether the request asks for a WebSocket (RFC 6455 section 4.2.1).</summary>
+    public bool AsksForWebSocket =>
+        _upgrade is { IsUpgradableRequest: true } && HttpMethods.IsGet(Request.Method)
+        && Request.Headers.Upgrade.ToString().Equals("websocket", StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>Answers with 101, on HTTP/2 with 200; the connection, or the stream, is the caller's from then on.</summary>
+    /// <summary>Answers with 101; the connection is the caller's from then on.</summary>
     public Task<Stream> UpgradeAsync()
     {
         Response.Upgraded();
-        return IsMultiplexed ? _connect!.AcceptAsync().AsTask() : _upgrade!.UpgradeAsync();
+        return _upgrade!.UpgradeAsync();
     }
-
-    private static bool IsWebSocket(string? protocol) => "websocket".Equals(protocol, StringComparison.OrdinalIgnoreCase);
 
     public bool IsChunked { get; private set; }
 
@@ -158,8 +154,8 @@ internal sealed class Exchange : IValueTaskSource
         _served.Reset();
         Response.Reset();
 
-        // Kestrel gives a stream of CONNECT another writer, which is kept here and would refuse the answers of the stream's later requests.
-        if (_connect is { IsExtendedConnect: true })
+        // Kestrel gives a stream that asks for another protocol (RFC 8441) another writer, which would refuse the answers of the stream's later requests.
+        if (IsMultiplexed && HttpMethods.IsConnect(Request.Method))
             IsSpent = true;
         IsChunked = HasBody && Request.Headers.TransferEncoding.Count > 0;
         if (IsChunked)

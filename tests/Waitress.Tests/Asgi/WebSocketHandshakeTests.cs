@@ -11,11 +11,6 @@ public class WebSocketHandshakeTests
     public void Check_GoodRequest_IsNull() => Assert.Null(WebSocketHandshake.Check(Headers(Key)));
 
     [Theory]
-    [InlineData("13", null)]
-    [InlineData("8", 426)]
-    public void Check_OverHttp2_NeedsNoKey(string version, int? status) => Assert.Equal(status, WebSocketHandshake.Check(Headers(null, version), overHttp2: true)?.Status);
-
-    [Theory]
     [InlineData(null)]
     [InlineData("")]
     [InlineData("x")]

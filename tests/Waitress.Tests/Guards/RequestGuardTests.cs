@@ -29,15 +29,6 @@ public class RequestGuardTests
     public void Check_Method_MustBeAnUpperCaseToken(string method, int? status) => Assert.Equal(status, Check(method)?.Status);
 
     [Theory]
-    [InlineData(true, null)]
-    [InlineData(false, 501)]
-    public void Check_Connect_IsForWebSocketsAlone(bool isWebSocket, int? status)
-    {
-        var sent = new HeaderDictionary { Host = "a.test" };
-        Assert.Equal(status, Guard.Check("CONNECT", "/socket", "HTTP/2", sent, new HeaderList(), isWebSocket)?.Status);
-    }
-
-    [Theory]
     [InlineData("/a%00?b#c", null)]
     [InlineData("*", null)]
     [InlineData("", 400)]

@@ -1,27 +1,15 @@
-"""A page that uses all that a browser has to talk to an ASGI app, and the app it talks to."""
+"""A page that streams in all the ways that a browser has, at the same time and on one connection, and the app that it talks to."""
 import asyncio
 
 from starlette.applications import Starlette
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import Route
 
 from mark import mark
 
 PAGE = """<!doctype html><title>A page</title><link rel="icon" href="data:,"><script>
 const seen = {};
 const text = bytes => new TextDecoder().decode(bytes);
-
-function socket() {
-    return new Promise((resolve, reject) => {
-        const socket = new WebSocket(`wss://${location.host}/socket`, ["other", "chosen"]);
-        const got = [];
-        socket.binaryType = "arraybuffer";
-        socket.onopen = () => { socket.send("caf\\u00e9"); socket.send(new Uint8Array(200000).fill(7)); socket.send("end"); };
-        socket.onmessage = ({ data }) => got.push(typeof data === "string" ? data : new Uint8Array(data).reduce((sum, each) => sum + each, 0));
-        socket.onerror = () => reject(new Error("the WebSocket failed"));
-        socket.onclose = ({ code, reason, wasClean }) => resolve([socket.protocol, ...got, code, reason, wasClean]);
-    });
-}
 
 function events() {
     return new Promise(resolve => {
@@ -64,7 +52,7 @@ async function form() {
 }
 
 (async () => {
-    const all = { socket, events, streamed, uploaded, aborted, form };
+    const all = { events, streamed, uploaded, aborted, form };
     await Promise.all(Object.entries(all).map(async ([name, each]) => {
         try { seen[name] = await each() ?? "done"; } catch (error) { seen[name] = String(error); }
     }));
@@ -130,16 +118,7 @@ async def number(request):
     return PlainTextResponse(request.query_params["n"])
 
 
-async def socket(socket):
-    await socket.accept(subprotocol="chosen")
-    while (message := await socket.receive())["type"] == "websocket.receive":
-        if message.get("text") == "end":
-            await socket.close(4002, "as asked")
-            break
-        await socket.send({**message, "type": "websocket.send"})
-
-
 app = Starlette(routes=[
     Route("/", page), Route("/events", events), Route("/steps", stepped), Route("/next", following, methods=["POST"]), Route("/endless", endless),
-    Route("/upload", upload, methods=["POST"]), Route("/form", form, methods=["POST"]), Route("/number", number), WebSocketRoute("/socket", socket),
+    Route("/upload", upload, methods=["POST"]), Route("/form", form, methods=["POST"]), Route("/number", number),
 ])

@@ -4,22 +4,21 @@ using Waitress.Tests.Tls;
 
 namespace Waitress.FunctionalTests.Asgi;
 
-/// <summary>tests/apps/browser_app.py in Chromium over TLS and HTTP/2: what its page does at the same time on one connection, and what came of it.</summary>
-public sealed class BrowserTests
+/// <summary>tests/apps/browser_streams.py in Chromium over TLS and HTTP/2: what its page does at the same time on one connection, and what came of it.</summary>
+public sealed class BrowserStreamTests
 {
     [Fact]
-    public async Task Page_UsingAllThatABrowserHas_GetsItOverHttp2()
+    public async Task Page_StreamingInAllWays_IsServedOverHttp2()
     {
         using var files = new Certificates();
         files.Write("a", ["localhost"]).Dispose();
-        await using var server = await PythonServer.StartAsync("browser_app:app", [$"--certfile={files.At("a.pem")}", $"--keyfile={files.At("a.key")}"]);
+        await using var server = await PythonServer.StartAsync("browser_streams:app", [$"--certfile={files.At("a.pem")}", $"--keyfile={files.At("a.key")}"]);
         await using var browser = await Browser.StartAsync("--ignore-certificate-errors"); // The test's own authority is in no browser.
         var page = await browser.OpenAsync();
         await page.GoAsync($"https://localhost:{server.PortText}/");
         await page.UntilAsync("window.result");
         var seen = await page.ValueAsync("window.result");
         string Told(string name) => JsonSerializer.Serialize(seen.GetProperty(name));
-        Assert.Equal("""["chosen","caf\u00E9",1400000,4002,"as asked",true]""", Told("socket"));
         Assert.Equal("""[["1","number 1"],["2","number 2"],["3","number 3"],["4","number 4"],["5","number 5"]]""", Told("events"));
         Assert.Equal("""["step 0","step 1","step 2"]""", Told("streamed"));
         Assert.Equal("""{"length":1000000,"total":24500000,"http":"2"}""", Told("uploaded"));
