@@ -291,18 +291,6 @@ def gone(client: Client, path: str) -> None:
     client.answered(3)
 
 
-def connect_first(client: Client, many: str) -> None:
-    """So many streams that want to speak another protocol, which they may not; then as many honest requests, for which the server uses what it has made again."""
-    until_settings(client)
-    number = 1
-    for more in ((":protocol", "other"),), ():
-        for _ in range(int(many)):
-            fields = [(":method", "CONNECT" if more else "GET"), *more, (":scheme", "http"), (":authority", "localhost"), (":path", "/hello")]
-            client.send(HeadersFrame(number, client.encoder.encode(fields), flags=["END_HEADERS", "END_STREAM"]).serialize())
-            client.answered(number)
-            number += 2
-
-
 def in_turn(client: Client, *paths: str) -> None:
     """One request after the other on one connection."""
     for number, path in enumerate(paths):

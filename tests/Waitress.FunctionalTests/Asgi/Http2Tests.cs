@@ -40,15 +40,6 @@ public sealed class AsgiHttp2Tests(AsgiHttp2Server server) : IClassFixture<AsgiH
     }
 
     [Fact]
-    public async Task Streams_ThatWereRefusedAsTunnels_ServeLaterRequests()
-    {
-        const int Many = 5;
-        var result = await Tool.Http2Async(server.Server, "connect_first", "5");
-        var statuses = result.GetProperty("statuses").EnumerateObject().Select(each => each.Value.GetInt32());
-        Assert.Equal([.. Enumerable.Repeat(501, Many), .. Enumerable.Repeat(200, Many)], statuses);
-    }
-
-    [Fact]
     public async Task Upload_WhileItIsAnswered_GoesBothWays()
     {
         using var http = server.Server.Http();
