@@ -40,35 +40,70 @@ def serve(worker: InterpreterInside) -> None:
     watch_extensions(worker)
     try:
         app = _app.load(worker.app, worker.call)
-        if _interface.choose(app, "auto") == "asgi":
-            raise _app.AppError(f"The app '{worker.app}' is an ASGI app, and worker_class interpreter serves WSGI apps only: use worker_class process")
+        interface = _interface.choose(app, worker.values.get("interface", "auto"))
+        if worker.decide(interface) != interface:
+            # Only at a replacement: the engine's way of requests was laid at the start.
+            raise _app.AppError(f"The app '{worker.app}' is now served by {interface.upper()} and was not at the start: restart the server")
+        _logging.set_up(worker.logging, worker=worker.name)
+        served = _Loop(worker, app) if interface == "asgi" else _Threads(worker, app)
     except _app.AppError as error:
-        worker.failed(explain(worker.app, error))
+        worker.failed(explain(worker.app, error), isinstance(error, _app.StartUpError))
         end_threads(worker)
         return
-    _logging.set_up(worker.logging, worker=worker.name)
-    pool = Pool(worker, worker.recycle, worker.name)
-    pool.start(worker.attach(app))
-    worker.serving()
+    worker.serving(served.loop_name, served.note)
     reports: dict[str, Any] = {}
     while not worker.leaving():
         worker.wait(True)
-        pool.obey()
-        _answer(worker, reports)
+        served.obey()
+        _answer(worker, served, reports)
     worker.retire()
-    # Requests that have begun are finished, however long they take, as long as the server itself goes on.
     deadline = None
-    while pool.join(0.0) and (deadline is None or time.monotonic() < deadline):
+    while served.is_alive() and (deadline is None or time.monotonic() < deadline):
         worker.wait(False)
-        pool.obey()
-        _answer(worker, reports)
+        served.obey()
+        _answer(worker, served, reports)
         if deadline is None and worker.ended():
-            deadline = time.monotonic() + JOIN_SECONDS
-    del app, pool
+            deadline = time.monotonic() + served.end_seconds
+    del app, served
     end_threads(worker)
 
 
-def _answer(worker: InterpreterInside, reports: dict[str, Any]) -> None:
+class _Threads:
+    """A WSGI app and its threads. Requests that have begun are finished, however long they take, as long as the server itself goes on."""
+
+    loop_name = note = ""
+    end_seconds = JOIN_SECONDS
+
+    def __init__(self, worker: InterpreterInside, app: Any) -> None:
+        self._pool = Pool(worker, worker.recycle, worker.name)
+        self.obey = self._pool.obey
+        self._pool.start(worker.attach(app))
+
+    def is_alive(self) -> bool:
+        return bool(self._pool.join(0.0))
+
+    def tasks(self) -> list[dict[str, Any]]:
+        return []
+
+
+class _Loop:
+    """An ASGI app and its event loop, on a thread beside this one, which must stay free for orders. Its end takes graceful_timeout, twice at most."""
+
+    def __init__(self, worker: InterpreterInside, app: Any) -> None:
+        from waitress._asgi import EventLoop, LoopError
+
+        self.obey = Pool(worker, worker.recycle).obey  # for orders alone
+        self._loop = EventLoop(worker, app, worker.values, f"{worker.name}-loop")
+        try:
+            self._loop.start()
+        except LoopError as error:
+            raise _app.AppError(str(error)) from None  # no fault of the app's, which explain() would name
+        self.loop_name, self.note = self._loop.name, self._loop.note
+        self.is_alive, self.tasks = self._loop.is_alive, self._loop.tasks
+        self.end_seconds = self._loop.end_seconds + JOIN_SECONDS
+
+
+def _answer(worker: InterpreterInside, served: _Threads | _Loop, reports: dict[str, Any]) -> None:
     question, _, reader = (worker.asked() or "").partition(" ")
     if question == "memory":
         import json
@@ -91,7 +126,8 @@ def _answer(worker: InterpreterInside, reports: dict[str, Any]) -> None:
     with tempfile.TemporaryFile() as file:
         faulthandler.dump_traceback(file, all_threads=True)
         file.seek(0)
-        worker.answer(file.read().decode("utf-8", "replace"))
+        stacks = file.read().decode("utf-8", "replace")
+    worker.answer(stacks + "".join(f"Task {each['task']}:\n{each['stack']}" for each in served.tasks()))
 
 
 def watch_extensions(worker: InterpreterInside) -> None:

@@ -43,8 +43,8 @@ internal sealed partial class Server : IActivity
     {
         foreach (var pool in _pools)
             pool.Orders.AskCollector();
-        if (IsAsgi)
-            Orders.AskCollector();
+        foreach (var home in Homes)
+            home.Orders.AskCollector();
     }
 
     private Workers.Worker? Serving(long request) => _live?.Find(request) is { } exchange

@@ -261,6 +261,6 @@ internal sealed partial class HttpCall
             Exchange.ClientLost();
         }
 
-        Loop.Post(this, LoopEvent.Flushed);
+        Loop.Inbox.Post(this, LoopEvent.Flushed);
     }
 }
