@@ -15,7 +15,7 @@ import time
 import traceback
 from asyncio import CancelledError
 
-from waitress._app import AppError
+from waitress._app import LoopError
 from waitress._lifespan import Lifespan
 from waitress._pool import sized_stacks
 from waitress._wsgi import ClientDisconnected, log_failure
@@ -94,10 +94,6 @@ class Tools:
         self.create_future = loop.create_future
         self.call_soon = loop.call_soon
         self.state = state
-
-
-class LoopError(AppError):
-    """The event loop that the setting names can't be had."""
 
 
 def new_loop(kind: str) -> tuple[asyncio.AbstractEventLoop, str]:

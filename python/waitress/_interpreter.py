@@ -90,14 +90,11 @@ class _Loop:
     """An ASGI app and its event loop, on a thread beside this one, which must stay free for orders. Its end takes graceful_timeout, twice at most."""
 
     def __init__(self, worker: InterpreterInside, app: Any) -> None:
-        from waitress._asgi import EventLoop, LoopError
+        from waitress._asgi import EventLoop
 
         self.obey = Pool(worker, worker.recycle).obey  # for orders alone
         self._loop = EventLoop(worker, app, worker.values, f"{worker.name}-loop")
-        try:
-            self._loop.start()
-        except LoopError as error:
-            raise _app.AppError(str(error)) from None  # no fault of the app's, which explain() would name
+        self._loop.start()
         self.loop_name, self.note = self._loop.name, self._loop.note
         self.is_alive, self.tasks = self._loop.is_alive, self._loop.tasks
         self.end_seconds = self._loop.end_seconds + JOIN_SECONDS
@@ -184,7 +181,9 @@ def _note(name: str, error: ImportError) -> None:
 
 
 def explain(spec: str, error: _app.AppError) -> str:
-    """One line where an extension module refuses, else what went wrong with its traceback."""
+    """One line where an extension module of the app's refuses, else what went wrong with its traceback."""
+    if isinstance(error, _app.LoopError):
+        return str(error)
     for each in _chain(error):
         if isinstance(each, ImportError) and _REFUSAL.search(str(each)) and _refused:
             return (

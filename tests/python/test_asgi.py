@@ -4,7 +4,7 @@ import types
 import unittest
 
 from waitress import _asgi
-from waitress._app import AppError, StartUpError
+from waitress._app import AppError, LoopError, StartUpError
 
 
 async def innermost(future):
@@ -175,7 +175,7 @@ class EventLoopTest(unittest.TestCase):
                 note,
                 "uvloop is installed and can not be used here (module uvloop.loop does not support loading in subinterpreters): the event loop is asyncio's own",
             )
-            with self.assertRaisesRegex(_asgi.LoopError, r"^loop uvloop: uvloop can not be used here \(module uvloop.loop does not"):
+            with self.assertRaisesRegex(LoopError, r"^loop uvloop: uvloop can not be used here \(module uvloop.loop does not"):
                 _asgi.new_loop("uvloop")
         finally:
             _asgi.sys.meta_path.remove(finder)
