@@ -68,6 +68,9 @@ class Worker:
     def collector(self, figures):
         self.told.append(("collector", len(figures)))
 
+    def frames(self):
+        return list(sys._current_frames().values())
+
     def frame_of_loop(self):
         return sys._getframe()
 
@@ -126,6 +129,8 @@ class InterpreterTest(unittest.TestCase):
                 thread.join(0.01)
         self.assertIn("has not turned for 2.5 s", logs.output[0])
         self.assertIn("in frame_of_loop", logs.output[0])
+        self.assertIn("Thread waitress-interpreter-0-loop:\n", worker.answers[0])
+        self.assertIn("in serve\n", worker.answers[0])  # where this interpreter's main thread is
         self.assertIn("Task ", worker.answers[0])
         worker.leaves = True
         worker.woken.set()

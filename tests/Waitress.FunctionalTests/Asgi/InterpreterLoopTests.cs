@@ -77,7 +77,7 @@ public sealed class InterpreterLoopTests
             return;
         using var folder = new TemporaryFolder();
         var control = folder.File("control.sock");
-        await using var server = await PythonServer.StartAsync("asgi_interpreters:app", [.. Two, "--supervise", "--loop-stall=0.3", "--control-socket=" + control], python);
+        await using var server = await PythonServer.StartAsync("asgi_interpreters:app", [.. Two, "--supervise", "--graceful-timeout=1", "--loop-stall=0.3", "--control-socket=" + control], python);
         using var blocked = await server.ConnectAsync();
         await blocked.SendAsync("GET /busy?s=3 HTTP/1.1\r\nHost: test\r\n\r\n");
         await server.Log.WaitForLog("in blocking_the_loop");
@@ -90,7 +90,11 @@ public sealed class InterpreterLoopTests
         var told = await PythonProcess.RunAsync(["-m", "waitress.ctl", "--socket", control, "stacks"], python);
         Assert.Contains("Task ", told.OutputText + told.ErrorText, StringComparison.Ordinal);
         Assert.Contains("await asyncio.sleep(1000)", told.OutputText, StringComparison.Ordinal);
-        Assert.Contains("waitress-interpreter-1", told.OutputText, StringComparison.Ordinal);
+        foreach (var number in (int[])[0, 1])
+            Assert.Contains($"Thread waitress-interpreter-{number}-loop", told.OutputText, StringComparison.Ordinal);
+        await server.AssertServesAsync();
+        Assert.Equal(0, await server.StopAsync());
+        Assert.DoesNotContain(server.Log.Lines, InterpreterSupport.IsFatal);
     }
 
     [Theory]
