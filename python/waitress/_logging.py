@@ -87,6 +87,16 @@ def set_up(values: Mapping[str, Any], stream: Any = None, worker: str | None = N
         logging.basicConfig(handlers=[handler])
 
 
+def log(name: str, level: int, message: str, *arguments: object) -> None:
+    """An entry of the server's own threads: a filter or handler of the app that raises must not end them."""
+    try:
+        logging.getLogger(name).log(level, message, *arguments)
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+
+
 def _destinations(values: Mapping[str, Any], stream: Any, worker: str | None) -> list[logging.Handler]:
     json = JsonFormatter(worker) if values.get("log_format") == "json" else None
     made: list[logging.Handler] = []
@@ -107,11 +117,10 @@ def _destinations(values: Mapping[str, Any], stream: Any, worker: str | None) ->
 
 
 def _file(path: str) -> logging.Handler:
-    from logging.handlers import WatchedFileHandler
+    from waitress._log_file import LogFile
 
     try:
-        # Looks before each entry whether the file was moved; so rotation needs no signal.
-        return WatchedFileHandler(path, encoding="utf-8", errors="backslashreplace")
+        return LogFile(path)
     except OSError as error:
         raise OSError(f"The log file {path} can't be opened: {error.strerror}") from error
 
