@@ -36,7 +36,7 @@ public sealed class AdminServerTests : IDisposable, IActivity
 
     Task<(IReadOnlyList<(int Slot, string Report)> Reports, bool Partial)> IActivity.ReadAsync() => Task.FromResult<(IReadOnlyList<(int, string)>, bool)>((
     [
-        (0, """{"partial":false,"more":false,"routes":[["GET /a",2,1,4000000000,3000000000],["GET /b",1,0,1,1]],"requests":[{"id":9,"age":1.5,"path":"/x"}]}"""),
+        (0, """{"interface":"asgi","partial":false,"more":false,"routes":[["GET /a",2,1,4000000000,3000000000],["GET /b",1,0,1,1]],"requests":[{"id":9,"age":1.5,"path":"/x"}]}"""),
         (3, """{"partial":false,"more":false,"routes":[["GET /a",2,0,1000000000,1000000000]],"requests":[{"id":8,"age":2.5,"path":"/y"}]}"""),
         (4, "not JSON"),
     ], false));
@@ -123,6 +123,7 @@ public sealed class AdminServerTests : IDisposable, IActivity
         Assert.Equal(7, status.GetProperty("totals").GetProperty("requests").GetInt32());
         Assert.Equal(7, status.GetProperty("workers")[0].GetProperty("requests").GetInt32());
         Assert.Equal("a:b", status.GetProperty("service").GetProperty("app").GetString());
+        Assert.Equal("asgi", status.GetProperty("service").GetProperty("interface").GetString());
 
         var slowest = status.GetProperty("routes").GetProperty("slowest")[0];
         Assert.Equal(("GET", "/a", 4, 1, 1.25, 3), (slowest.GetProperty("method").GetString(), slowest.GetProperty("path").GetString(),
