@@ -64,7 +64,7 @@ internal static class MetricDocs
         | Do requests wait for a thread? More `--threads` or workers | `histogram_quantile(0.95, sum by (le) (rate(waitress_request_queue_wait_seconds_bucket[5m])))` |
         | Do threads wait for the GIL? Fewer threads, more workers of class process | `sum(rate(waitress_request_gil_wait_seconds_sum[5m])) / sum(rate(waitress_request_gil_wait_seconds_count[5m]))` |
         | Does a worker grow? | `max by (slot) (waitress_worker_private_memory_bytes)` |
-        | Are workers lost? | `sum by (reason) (increase(waitress_worker_restarts_total{reason=~"exit|signal|hung|stuck|start_failed"}[1h]))` |
+        | Are workers lost? | `sum by (reason) (increase(waitress_worker_restarts_total{reason=~"exit\|signal\|hung\|stuck\|start_failed"}[1h]))` |
 
         ## The metrics
 
