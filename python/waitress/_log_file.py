@@ -1,5 +1,5 @@
-"""The server's own log in a file. Receives entries from any thread; promises that none ends what it tells of: where the file can't be opened,
-entries go to standard error until it can."""
+"""The server's own log in a file. Receives entries from any thread; promises that none ends what it tells of: where the file takes none, they
+go to standard error until it does."""
 from __future__ import annotations
 
 import sys
@@ -16,20 +16,38 @@ class LogFile(WatchedFileHandler):
     def __init__(self, path: str) -> None:
         super().__init__(path, encoding="utf-8", errors="backslashreplace")
         self._failing = False
+        self._error: OSError | None = None  # of the entry that is being written
 
     def emit(self, record: LogRecord) -> None:
+        self._error = None
         try:
             super().emit(record)
-            self._failing = False
         except OSError as error:
-            # Of opening it anew, which logging lets through: its folder has gone, or the disk has no room for a new file. Each entry tries again.
-            self._emit_instead(record, error)
+            # Of opening it anew, which logging lets through: its folder has gone, or there is no room for a new file. Each entry tries again.
+            self._error = error
+        if self._error is None:
+            self._failing = False
+        else:
+            self._emit_instead(record, self._error)
+
+    def handleError(self, record: LogRecord) -> None:
+        error = sys.exc_info()[1]
+        if isinstance(error, OSError):
+            self._error = error  # a full disk: logging would write a stack for each entry
+        else:
+            super().handleError(record)
+
+    def close(self) -> None:
+        try:
+            super().close()
+        except OSError:
+            pass  # what it holds back for want of room was written to standard error
 
     def _emit_instead(self, record: LogRecord, error: OSError) -> None:
         try:
             if not self._failing:
                 self._failing = True
-                print(f"The log file {self.baseFilename} can't be opened: {error.strerror}; entries go to standard error until it can", file=sys.stderr)
+                print(f"The log file {self.baseFilename} can't be written: {error.strerror}; entries go to standard error until it can", file=sys.stderr)
             print(self.format(record), file=sys.stderr, flush=True)
         except Exception:
-            self.handleError(record)
+            super().handleError(record)

@@ -98,12 +98,20 @@ class SetUpTest(LoggingCase):
         self.logger.warning("one")
         self.logger.warning("two")
         first, one, two = self.errors.getvalue().splitlines()
-        self.assertRegex(first, r"^The log file .*log can't be opened: .*; entries go to standard error until it can$")
+        self.assertRegex(first, r"^The log file .*log can't be written: .*; entries go to standard error until it can$")
         self.assertRegex(one + two, r"WARNING waitress: one.*WARNING waitress: two$")
         os.mkdir(self.path("logs"))
         self.logger.warning("three")
         self.assertRegex("".join(self.read("logs/log")), r"WARNING waitress: three$")
         self.assertEqual(len(self.errors.getvalue().splitlines()), 3)
+
+    @unittest.skipUnless(os.path.exists("/dev/full"), "a device that is always full is Linux's")
+    def test_file_without_room_sends_entries_to_standard_error_without_a_stack(self):
+        _logging.set_up({"log_file": "/dev/full"})
+        self.logger.warning("one")
+        self.logger.warning("two")
+        lines = self.errors.getvalue().splitlines()
+        self.assertEqual((len(lines), lines[0].split(":")[0]), (3, "The log file /dev/full can't be written"), lines)
 
     def test_entry_whose_handler_raises_does_not_end_who_writes_it(self):
         class Broken(logging.Handler):
