@@ -111,6 +111,20 @@ public sealed class AdminServerTests : IDisposable, IActivity
         Assert.Equal(status, Send($"GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n").Status);
 
     [Fact]
+    public void Connections_ThatOnlyRest_KeepNobodyOut()
+    {
+        var resting = Enumerable.Range(0, AdminServer.MostConnections + 20).Select(_ => Connect()).ToArray();
+        Assert.True(resting[0].IsAtEnd());
+        Assert.Equal(200, Local("/healthz").Status);
+        var youngest = resting[^1];
+        youngest.Send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        Assert.Equal(200, youngest.Read().Status);
+        foreach (var one in resting)
+            one.Dispose();
+        Assert.Equal(200, Local("/healthz").Status);
+    }
+
+    [Fact]
     public void Status_AsJson_HasEveryPartOfTheDescription()
     {
         board.OfService[Fact.State] = (long)ServiceState.Serving;
