@@ -8,13 +8,16 @@ from logging.handlers import WatchedFileHandler
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from logging import LogRecord
+    from typing import Any
 
 
 class LogFile(WatchedFileHandler):
-    """Looks before each entry whether the file was moved; so rotation needs no signal. OSError when it can't be opened at first."""
+    """Looks before each entry whether the file was moved; so rotation needs no signal. OSError when it can't be opened at first. ``stream``
+    stands for standard error: a supervisor's never waits for its reader."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, stream: Any = None) -> None:
         super().__init__(path, encoding="utf-8", errors="backslashreplace")
+        self._stderr = stream
         self._failing = False
         self._error: OSError | None = None  # of the entry that is being written
 
@@ -44,10 +47,12 @@ class LogFile(WatchedFileHandler):
             pass  # what it holds back for want of room was written to standard error
 
     def _emit_instead(self, record: LogRecord, error: OSError) -> None:
+        stream = self._stderr or sys.stderr
         try:
             if not self._failing:
                 self._failing = True
-                print(f"The log file {self.baseFilename} can't be written: {error.strerror}; entries go to standard error until it can", file=sys.stderr)
-            print(self.format(record), file=sys.stderr, flush=True)
+                stream.write(f"The log file {self.baseFilename} can't be written: {error.strerror}; entries go to standard error until it can\n")
+            stream.write(self.format(record) + "\n")
+            stream.flush()
         except Exception:
             super().handleError(record)

@@ -102,7 +102,7 @@ def _destinations(values: Mapping[str, Any], stream: Any, worker: str | None) ->
     made: list[logging.Handler] = []
     path = values.get("log_file")
     if path is not None:
-        handler = logging.StreamHandler(stream) if path == "-" else _file(path)
+        handler = logging.StreamHandler(stream) if path == "-" else _file(path, stream)
         handler.setFormatter(json or logging.Formatter(logging.BASIC_FORMAT if path == "-" else FILE_FORMAT))
         made.append(handler)
     if values.get("log_syslog"):
@@ -116,11 +116,11 @@ def _destinations(values: Mapping[str, Any], stream: Any, worker: str | None) ->
     return made
 
 
-def _file(path: str) -> logging.Handler:
+def _file(path: str, stream: Any) -> logging.Handler:
     from waitress._log_file import LogFile
 
     try:
-        return LogFile(path)
+        return LogFile(path, stream)
     except OSError as error:
         raise OSError(f"The log file {path} can't be opened: {error.strerror}") from error
 

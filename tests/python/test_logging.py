@@ -112,6 +112,11 @@ class SetUpTest(LoggingCase):
         self.logger.warning("two")
         lines = self.errors.getvalue().splitlines()
         self.assertEqual((len(lines), lines[0].split(":")[0]), (3, "The log file /dev/full can't be written"), lines)
+        stream = io.StringIO()
+        _logging.set_up({"log_file": "/dev/full"}, stream)
+        self.logger.warning("three")
+        self.assertIn("three", stream.getvalue())
+        self.assertNotIn("three", self.errors.getvalue())
 
     def test_entry_whose_handler_raises_does_not_end_who_writes_it(self):
         class Broken(logging.Handler):
