@@ -3,11 +3,11 @@ go to standard error until it does."""
 from __future__ import annotations
 
 import sys
+from logging import ERROR, LogRecord
 from logging.handlers import WatchedFileHandler
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from logging import LogRecord
     from typing import Any
 
 
@@ -51,7 +51,9 @@ class LogFile(WatchedFileHandler):
         try:
             if not self._failing:
                 self._failing = True
-                stream.write(f"The log file {self.baseFilename} can't be written: {error.strerror}; entries go to standard error until it can\n")
+                text = "The log file %s can't be written: %s; entries go to standard error until it can"
+                told = LogRecord("waitress", ERROR, __file__, 0, text, (self.baseFilename, error.strerror), None)
+                stream.write(self.format(told) + "\n")
             stream.write(self.format(record) + "\n")
             stream.flush()
         except Exception:
