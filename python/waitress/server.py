@@ -12,7 +12,6 @@ import os
 import socket
 import sys
 import threading
-import traceback
 
 from waitress import _app, _exit, _interface, _logging, _signals
 from waitress._interpreters import AppName, Interpreters
@@ -294,13 +293,9 @@ class Server:
     def _log_events(self) -> None:
         if self._stopped_by:
             name, self._stopped_by = self._stopped_by, None
-            logger.info("%s: finishing the requests in flight; a second signal ends at once", name)
+            _logging.log("waitress", logging.INFO, "%s: finishing the requests in flight; a second signal ends at once", name)
         for name, level, message in self._engine.events():
-            try:
-                logging.getLogger(name).log(level, "%s", message)
-            except Exception:
-                # A filter or handler of the app that raises must not end the server: any client can cause an entry.
-                traceback.print_exc()
+            _logging.log(name, level, "%s", message)
 
     def _join(self) -> None:
         stuck = self._loops.join(JOIN_SECONDS) if self._loops else []
@@ -309,7 +304,7 @@ class Server:
         elif self._has_threads:
             stuck += self._pool.join(JOIN_SECONDS)
         if stuck:
-            logger.warning("%d thread(s) still running: %s", len(stuck), ", ".join(stuck))
+            _logging.log("waitress", logging.WARNING, "%d thread(s) still running: %s", len(stuck), ", ".join(stuck))
 
     def _release(self) -> None:
         # The engine first: after its close() it writes no more to the socket pair, whose descriptor may be reused.

@@ -1,4 +1,5 @@
 using Waitress.Admin;
+using Waitress.Configuration;
 using Waitress.Http;
 using Waitress.Metrics;
 
@@ -24,7 +25,7 @@ internal sealed partial class Server : IActivity
         if (_routes is null || _live is null)
             return "{}";
         _routes.Wanted = true;
-        return ActivityReport.Write(_routes, _live, id => Serving(id)?.Thread.Name, TimeProvider.System);
+        return ActivityReport.Write(_routes, _live, IsAsgi ? Settings.Asgi : Settings.Wsgi, id => Serving(id)?.Thread.Name, TimeProvider.System);
     }
 
     /// <summary>The ident of the Python thread that has a request; 0 when none has.</summary>

@@ -217,7 +217,7 @@ internal sealed class PeerAddress(IPAddress? address, int port)
     /// <summary>"None" for a unix socket, as Waitress has it.</summary>
     public string Port { get; } = address is null ? "None" : port.ToString(System.Globalization.CultureInfo.InvariantCulture);
 
-    public static string TextOf(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4().ToString() : address.ToString();
+    public static string TextOf(IPAddress address) => ClientAddress.Plain(address).ToString();
 
     public override string ToString() => address is null ? Host : $"{Host}:{Port}";
 }

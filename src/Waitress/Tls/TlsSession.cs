@@ -47,7 +47,7 @@ internal sealed class TlsSession : ITlsConnectionFeature, ITlsApplicationProtoco
         yield return new("SSL_SERVER_I_DN", certificate.Issuer);
         yield return new("SSL_SERVER_M_SERIAL", certificate.Serial);
         // A client may put anything here, so it is the one value that is not shared between connections.
-        if (stream.TargetHostName is { Length: > 0 } name && name.All(c => c is > ' ' and < '\x7f'))
+        if (CertificateSet.AsSent(stream.TargetHostName) is { Length: > 0 } name && name.All(c => c is > ' ' and < '\x7f'))
             yield return new("SSL_TLS_SNI", name) { IsShared = false };
         yield return new("SSL_CLIENT_VERIFY", client is null ? "NONE" : "SUCCESS");
         if (client is null)
