@@ -7,6 +7,7 @@ The engine reaches the loop through one socket: a byte on it means that its inbo
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import socket
 import sys
@@ -71,6 +72,14 @@ def stack_of(task: asyncio.Task[Any]) -> str:
     return "".join(lines)
 
 
+def mark(kind: type[Any]) -> None:
+    """Has receive and send, whose type this is, pass for coroutine functions: asgiref's async_to_sync warns of what does not."""
+    if hasattr(inspect, "markcoroutinefunction"):  # 3.12
+        inspect.markcoroutinefunction(kind)
+    elif (marker := getattr(asyncio.coroutines, "_is_coroutine", None)) is not None:
+        setattr(kind, "_is_coroutine", marker)
+
+
 def expire(task: asyncio.Task[None], request: str, seconds: float) -> None:
     """The request is over request_timeout: the client has its 504, and the task is told to end."""
     stack = stack_of(task)
@@ -83,6 +92,7 @@ class Tools:
 
     serve = staticmethod(serve)
     wake = staticmethod(wake)
+    mark = staticmethod(mark)
     expire = staticmethod(expire)
     log_failure = staticmethod(log_failure)
     ClientDisconnected = ClientDisconnected
@@ -286,7 +296,9 @@ class EventLoops:
 
 def loops(engine: Engine, app: Any, values: Mapping[str, Any], *, own: bool) -> EventLoops:
     """Those of the main interpreter. ``own``: the app has no threads beside them, so that workers means loops."""
-    wanted = int(values.get("workers") or 1) if own and values.get("worker_class") == "thread" else 1
+    # Only where somebody asked for them: the default of workers is meant for threads.
+    stated = own and values.get("worker_class") == "thread" and values.get("workers_stated")
+    wanted = int(values.get("workers") or 1) if stated else 1
     if wanted > 1 and not is_parallel():
         logger.warning("An ASGI app has one event loop here, whatever workers says: worker_class process gives each worker a process and a loop")
         wanted = 1

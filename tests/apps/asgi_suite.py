@@ -307,6 +307,18 @@ async def tasks(r):
     await r.body(" ".join(seen).encode())
 
 
+async def lingering(r):
+    """Ends while a task of its own, which nobody else knows, waits for a message."""
+    async for _ in r.blocks():
+        pass
+
+    async def wait():
+        mark((await r.receive())["type"], r.name)
+
+    asyncio.create_task(wait())
+    await asyncio.sleep(0)
+
+
 async def slow_body(r):
     """Gives up waiting for the body, and takes it all the same."""
     sha = hashlib.sha256()

@@ -223,12 +223,13 @@ class EventLoopsTest(unittest.TestCase):
         self.assertTrue(engine.engines[0].inbox.closed)
 
     def test_workers_are_loops_on_a_free_threaded_python_alone(self):
-        parallel, values = _asgi.is_parallel, {"worker_class": "thread", "workers": 2}
+        parallel, values = _asgi.is_parallel, {"worker_class": "thread", "workers": 2, "workers_stated": True}
         try:
             _asgi.is_parallel = lambda: True
             self.assertEqual(len(_asgi.loops(None, None, values, own=True)._loops), 2)
             self.assertEqual(len(_asgi.loops(None, None, values, own=False)._loops), 1)
             self.assertEqual(len(_asgi.loops(None, None, {**values, "worker_class": "process"}, own=True)._loops), 1)
+            self.assertEqual(len(_asgi.loops(None, None, {**values, "workers_stated": False}, own=True)._loops), 1)
             _asgi.is_parallel = lambda: False
             with self.assertLogs("waitress", "WARNING") as logs:
                 self.assertEqual(len(_asgi.loops(None, None, values, own=True)._loops), 1)

@@ -50,10 +50,10 @@ internal abstract class AsgiCall(EventLoop loop, Exchange exchange)
         _begun = TimeProvider.System.GetTimestamp();
         exchange.Taken(_begun, 0);
         using var scope = BuildScope(scopes);
-        var type = side.Interpreter.CallableType.Ref;
+        var type = side.CoroutineType.Ref;
         using var receive = scope.IsNull ? default : new ReceiveCallable(this, side.Interpreter.AwaitableType).ToPython(type);
         using var send = receive.IsNull ? default : new SendCallable(this).ToPython(type);
-        using var ended = send.IsNull ? default : new EndedCallable(this).ToPython(type);
+        using var ended = send.IsNull ? default : new EndedCallable(this).ToPython(side.Interpreter.CallableType.Ref);
         using var coroutine = ended.IsNull ? default : PyObjects.Call(side.Serve.Ref, side.App.Ref, scope, receive, send, ended);
         using var task = coroutine.IsNull ? default : PyObjects.Call(side.CreateTask.Ref, coroutine);
         if (!task.IsNull)
@@ -73,14 +73,20 @@ internal abstract class AsgiCall(EventLoop loop, Exchange exchange)
         _taskEnded = true;
         if (_answered)
             loop.Forget(this);
-        Release();
+        _task?.Dispose();
+        _task = null;
         AppEnded(error.IsNone ? default : error);
+
+        // Other tasks of the app may still wait in receive() or send(); nobody but us knows them.
+        WakeWaiting();
     }
 
     /// <summary>The loop has ended before the app has.</summary>
     public void Abandon()
     {
-        Release();
+        DropWaiting();
+        _task?.Dispose();
+        _task = null;
         AppAbandoned();
     }
 
@@ -132,6 +138,9 @@ internal abstract class AsgiCall(EventLoop loop, Exchange exchange)
         return Step.Wait(future.Move());
     }
 
+    /// <summary>Whether a task may wait in receive() or send().</summary>
+    protected bool IsWaitedFor => _waiting.Count > 0;
+
     protected void WakeWaiting()
     {
         foreach (var future in _waiting)
@@ -177,13 +186,6 @@ internal abstract class AsgiCall(EventLoop loop, Exchange exchange)
         using var done = _task is null || request.IsNull || limit.IsNull ? default : PyObjects.Call(loop.Side.Expire.Ref, _task.Ref, request, limit);
         if (done.IsNull && PythonError.IsSet)
             PythonError.WriteUnraisable(loop.Side.App.Ref);
-    }
-
-    private void Release()
-    {
-        DropWaiting();
-        _task?.Dispose();
-        _task = null;
     }
 
     private void PruneWaiting()

@@ -64,11 +64,11 @@ internal sealed partial class HttpCall(EventLoop loop, Exchange exchange, Action
         }
 
         if (_reading)
-            Exchange.BodyReader.CancelPendingRead();
+            CancelRead();
         if (_reading || _flushing)
             return; // Their event brings us back.
         if (_hasRead && _readFailure is null)
-            Exchange.BodyReader.AdvanceTo(_read.Buffer.End); // A read that is left open is an error to Kestrel.
+            Advance(_read.Buffer.End); // A read that is left open is an error to Kestrel.
         Complete();
     }
 

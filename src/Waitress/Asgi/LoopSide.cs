@@ -24,6 +24,9 @@ internal sealed class LoopSide : IDisposable
         OSError = Keep(PyObjects.GetAttribute(tools, "OSError"u8));
         State = Keep(PyObjects.GetAttribute(tools, "state"u8));
         True = Keep(PyNumbers.From(true));
+        CoroutineType = Keep(PyCallable.CreateCoroutineType());
+        using var mark = PyObjects.GetAttribute(tools, "mark"u8).OrThrow();
+        using var marked = PyObjects.Call(mark, CoroutineType.Ref).OrThrow();
         Flush = Keep(new FlushCallable(loop).ToPython(interpreter.CallableType.Ref));
         Ready = Keep(new ReadyAwaitable().ToPython(interpreter.AwaitableType.Ref));
         Messages = new MessageKeys();
@@ -53,6 +56,9 @@ internal sealed class LoopSide : IDisposable
     public PyPin Wake { get; }
 
     public PyPin CallSoon { get; }
+
+    /// <summary>The type of receive and send.</summary>
+    public PyPin CoroutineType { get; }
 
     /// <summary>Calls <see cref="EventLoop.Flush"/>.</summary>
     public PyPin Flush { get; }

@@ -153,6 +153,10 @@ internal sealed class Exchange : IValueTaskSource
         _link.ExchangeStarted();
         _served.Reset();
         Response.Reset();
+
+        // Kestrel gives a stream that asks for another protocol (RFC 8441) another writer, which would refuse the answers of the stream's later requests.
+        if (IsMultiplexed && HttpMethods.IsConnect(Request.Method))
+            IsSpent = true;
         IsChunked = HasBody && Request.Headers.TransferEncoding.Count > 0;
         if (IsChunked)
             _link.BeginChunkedBody();

@@ -151,7 +151,7 @@ public sealed class WebSocketTests(SocketServer server) : IClassFixture<SocketSe
     [Fact]
     public async Task Messages_ForEverybody_ReachThem()
     {
-        const int Clients = 30;
+        const int Clients = 500;
         var sockets = await Task.WhenAll(Enumerable.Range(0, Clients).Select(_ => OpenAsync("/broadcast")));
         foreach (var socket in sockets)
             Assert.Equal("joined", await TextAsync(socket));
@@ -212,6 +212,15 @@ public sealed class WebSocketTests(SocketServer server) : IClassFixture<SocketSe
 
         await server.Log.WaitForMark($"websocket.disconnect {name} 1006");
         await server.Log.WaitForMark("oserror " + name);
+    }
+
+    [Fact]
+    public async Task Task_ThatOutlivesTheApp_IsToldThatItIsOver()
+    {
+        var name = Pattern.Name();
+        using var socket = await OpenAsync("/lingering?name=" + name);
+        Assert.Equal(WebSocketMessageType.Close, (await ReceiveAsync(socket)).Type);
+        await server.Log.WaitForMark($"websocket.disconnect {name} 1000");
     }
 
     [Fact]
