@@ -33,7 +33,7 @@ internal sealed partial class HttpCall(EventLoop loop, Exchange exchange) : Asgi
                 break;
         }
 
-        if (_ending && !IsOver)
+        if ((_ending && !IsOver) || (what == LoopEvent.Flushed && _headMayGo))
             Touch();
         WakeWaiting();
     }

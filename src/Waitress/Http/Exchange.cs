@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Threading.Tasks.Sources;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Waitress.Asgi;
 using Waitress.Configuration;
 using Waitress.Guards;
@@ -36,7 +37,7 @@ internal sealed class Exchange : IValueTaskSource
         _bodyDetection = features.GetRequiredFeature<IHttpRequestBodyDetectionFeature>();
         _bodyPipe = features.GetRequiredFeature<IRequestBodyPipeFeature>();
         _link = (ExchangeLink?)features.Get<WireGuard>()
-            ?? new StreamLink(features.GetRequiredFeature<Http2Wire>(), features.GetRequiredFeature<IHttpRequestLifetimeFeature>());
+            ?? new StreamLink(features.GetRequiredFeature<Http2Wire>(), features.GetRequiredFeature<IHttpRequestLifetimeFeature>(), features.GetRequiredFeature<IHttp2StreamIdFeature>());
         _upgrade = features.Get<IHttpUpgradeFeature>();
         _features = features;
         Tls = features.Get<TlsSession>();
@@ -189,6 +190,9 @@ internal sealed class Exchange : IValueTaskSource
 
     /// <summary>Waits for work that ends when the client has taken bytes; false when it took none for that long.</summary>
     public ValueTask<bool> TakesAsync(Task work, TimeSpan patience, long least) => _link.TakesAsync(work, patience, least);
+
+    /// <summary>Sends a 103 before the answer, where the version of HTTP has a safe place for it; nothing of the answer may be sent meanwhile. Null: too many links.</summary>
+    public Task? SendHintAsync(IReadOnlyList<string> links) => _link.SendHintAsync(links);
 
     /// <summary>Gives back what the request held; the numbers of its Python objects are out of date from here on.</summary>
     public void End()

@@ -6,10 +6,11 @@ using Waitress.Listening;
 namespace Waitress.Http;
 
 /// <summary>
-/// What Kestrel writes an HTTP/2 connection through. A write that the client does not take has an end; and the GOAWAY of a flooded connection
-/// says why it ends, of which Kestrel knows nothing.
+/// What Kestrel writes an HTTP/2 connection through. A write that the client does not take has an end; the GOAWAY of a flooded connection
+/// says why it ends, of which Kestrel knows nothing; and frames of ours get between Kestrel's (<see cref="SendAsync"/>).
+/// Kestrel writes under a lock of its own, whole frames and whole header blocks, and flushes behind them; while its flush is under way it writes nothing.
 /// </summary>
-internal sealed class Http2WireWriter(PipeWriter inner, Http2Wire wire) : PipeWriter
+internal sealed partial class Http2WireWriter(PipeWriter inner, Http2Wire wire) : PipeWriter
 {
     // RFC 9113 sections 4.1, 6.8 and 7: a frame's header, and that of GOAWAY is followed by the last stream and the reason.
     private const int HeaderLength = 9, TypeAt = 3, GoAway = 7, GoAwayLength = 8, ReasonAt = 4;
@@ -20,14 +21,20 @@ internal sealed class Http2WireWriter(PipeWriter inner, Http2Wire wire) : PipeWr
 
     private Memory<byte> _last;
     private bool _inGoAway;
+
     /// <inheritdoc/>
     public override bool CanGetUnflushedBytes => inner.CanGetUnflushedBytes;
 
     /// <inheritdoc/>
-    public override long UnflushedBytes => inner.UnflushedBytes;
+    public override long UnflushedBytes => inner.UnflushedBytes + (_kept?.WrittenCount ?? 0);
 
     /// <inheritdoc/>
-    public override Memory<byte> GetMemory(int sizeHint = 0) => _last = inner.GetMemory(sizeHint);
+    public override Memory<byte> GetMemory(int sizeHint = 0)
+    {
+        if (!_open)
+            Open();
+        return _last = _keeping ? (_kept ??= new ArrayBufferWriter<byte>()).GetMemory(sizeHint) : inner.GetMemory(sizeHint);
+    }
 
     /// <inheritdoc/>
     public override Span<byte> GetSpan(int sizeHint = 0) => GetMemory(sizeHint).Span;
@@ -38,32 +45,71 @@ internal sealed class Http2WireWriter(PipeWriter inner, Http2Wire wire) : PipeWr
         if (wire.IsFlooded)
             GiveReason(_last.Span, bytes);
         _last = default;
-        inner.Advance(bytes);
+        if (_keeping)
+            _kept!.Advance(bytes);
+        else
+            inner.Advance(bytes);
     }
 
     /// <inheritdoc/>
     public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
     {
-        // Kestrel flushes behind whole frames.
-        if (wire.TakeAnnouncement())
-            inner.Write(s_announcement);
-        return Guard(inner.FlushAsync(cancellationToken));
+        if (!TryBeginFlush(out var ours))
+            return FlushBehindAsync(ours, cancellationToken);
+        var flush = inner.FlushAsync(cancellationToken);
+        if (!flush.IsCompletedSuccessfully)
+            return FinishAsync(flush, cancellationToken);
+        var result = flush.Result;
+        return TryEndFlush() ? new(result) : FinishAsync(inner.FlushAsync(cancellationToken), cancellationToken);
     }
 
     /// <inheritdoc/>
-    public override ValueTask<FlushResult> WriteAsync(ReadOnlyMemory<byte> source, CancellationToken cancellationToken = default) =>
-        Guard(inner.WriteAsync(source, cancellationToken));
+    public override ValueTask<FlushResult> WriteAsync(ReadOnlyMemory<byte> source, CancellationToken cancellationToken = default)
+    {
+        this.Write(source.Span);
+        return FlushAsync(cancellationToken);
+    }
 
     /// <inheritdoc/>
     public override void CancelPendingFlush() => inner.CancelPendingFlush();
 
     /// <inheritdoc/>
-    public override void Complete(Exception? exception = null) => inner.Complete(exception);
+    public override void Complete(Exception? exception = null)
+    {
+        if (EndOurs())
+            inner.Complete(exception);
+    }
 
     /// <inheritdoc/>
-    public override ValueTask CompleteAsync(Exception? exception = null) => inner.CompleteAsync(exception);
+    public override ValueTask CompleteAsync(Exception? exception = null) => EndOurs() ? inner.CompleteAsync(exception) : default;
 
-    private ValueTask<FlushResult> Guard(ValueTask<FlushResult> flush) => flush.IsCompletedSuccessfully ? flush : GuardAsync(flush.AsTask());
+    private async ValueTask<FlushResult> FlushBehindAsync(Task ours, CancellationToken cancellationToken)
+    {
+        do
+            await ours;
+        while (!TryBeginFlush(out ours));
+        return await FinishAsync(inner.FlushAsync(cancellationToken), cancellationToken);
+    }
+
+    private async ValueTask<FlushResult> FinishAsync(ValueTask<FlushResult> flush, CancellationToken cancellationToken)
+    {
+        var whole = false;
+        try
+        {
+            var result = await GuardAsync(flush);
+            while (!TryEndFlush())
+                result = await GuardAsync(inner.FlushAsync(cancellationToken));
+            whole = true;
+            return result;
+        }
+        finally
+        {
+            if (!whole)
+                Fail();
+        }
+    }
+
+    private ValueTask<FlushResult> GuardAsync(ValueTask<FlushResult> flush) => flush.IsCompletedSuccessfully ? flush : GuardAsync(flush.AsTask());
 
     private async ValueTask<FlushResult> GuardAsync(Task<FlushResult> flush)
     {
