@@ -12,7 +12,7 @@ internal sealed partial class Server
     private LoopWatch? _loopWatch;
     private volatile long[] _loopCollector = [];
 
-    private bool HasLoops => IsAsgi || _settings.AsgiWebsockets is not null;
+    private bool HasLoops => _settings.ServesWebSockets;
 
     private bool IsAsgi => _settings.Interface == Settings.Asgi;
 

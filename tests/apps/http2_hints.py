@@ -1,11 +1,12 @@
-"""`http2_hints.py HOST PORT MANY`: so many requests at once with Debian's python3-h2, every other one for early hints, the others for heads that need
-CONTINUATION frames. Prints the links that came before each answer, and the numbers of the statuses.
+"""`http2_hints.py HOST PORT MANY [CA]`: so many requests at once with Debian's python3-h2, every other one for early hints, the others for heads that need
+CONTINUATION frames. Reads in small pieces, so that the server has to wait now and then. Prints the links that came before each answer, and the numbers of the statuses.
 """
 from __future__ import annotations
 
 import collections
 import json
 import socket
+import ssl
 import sys
 
 import h2.config
@@ -15,7 +16,14 @@ import h2.events
 MANY = int(sys.argv[3])
 AT_ONCE = 20
 
-sock = socket.create_connection((sys.argv[1], int(sys.argv[2])), 40)
+sock = socket.socket()
+sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+sock.settimeout(40)
+sock.connect((sys.argv[1], int(sys.argv[2])))
+if len(sys.argv) > 4:
+    context = ssl.create_default_context(cafile=sys.argv[4])
+    context.set_alpn_protocols(["h2"])
+    sock = context.wrap_socket(sock, server_hostname="localhost")
 connection = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="latin-1"))
 connection.initiate_connection()
 connection.increment_flow_control_window(1 << 30)
@@ -36,7 +44,7 @@ def fill() -> None:
 
 fill()
 while len(ended) < MANY:
-    data = sock.recv(1 << 20)
+    data = sock.recv(2000)
     assert data, "the server has closed the connection"
     for event in connection.receive_data(data):
         if isinstance(event, h2.events.InformationalResponseReceived):

@@ -7,8 +7,11 @@ namespace Waitress.Asgi;
 /// <summary>The extensions of a scope, with that of TLS (ASGI TLS extension 0.2), which is there where the connection has TLS itself.</summary>
 internal sealed partial class Scopes
 {
+    // Some ten KiB each where the client has a certificate; when there are more, all are forgotten and made anew.
+    private const int MostSessions = 512;
+
     // Made with a connection's first request; each request has a copy, since an app may change what it gets.
-    private readonly Dictionary<TlsSession, PyPin> _sessions = [];
+    private readonly Dictionary<object, PyPin> _sessions = [];
 
     private PyNew Extensions(PyPin template, Exchange exchange)
     {
@@ -19,7 +22,7 @@ internal sealed partial class Scopes
 
     private PyNew Tls(TlsSession session)
     {
-        if (_sessions.TryGetValue(session, out var known))
+        if (_sessions.TryGetValue(session.Key, out var known))
             return PyDicts.Copy(known.Ref);
         using var made = PyDicts.New();
         using var chain = Chain(session);
@@ -32,7 +35,7 @@ internal sealed partial class Scopes
             && PyDicts.Set(made, "cipher_suite", PyNumbers.From((long)session.CipherSuite));
         if (!set)
             return default;
-        Remember(_sessions, session, made);
+        Remember(_sessions, MostSessions, session.Key, made);
         return PyDicts.Copy(made);
     }
 

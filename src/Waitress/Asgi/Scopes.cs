@@ -161,14 +161,14 @@ internal sealed partial class Scopes : IDisposable
             return known.Ref.New();
         using var made = Pair(peer.Host, peer.Port);
         if (!made.IsNull)
-            Remember(_clients, peer, made);
+            Remember(_clients, MostPeers, peer, made);
         return made.Move();
     }
 
-    private static void Remember<T>(Dictionary<T, PyPin> known, T key, PyRef made)
+    private static void Remember<T>(Dictionary<T, PyPin> known, int most, T key, PyRef made)
         where T : class
     {
-        if (known.Count >= MostPeers)
+        if (known.Count >= most)
         {
             foreach (var pin in known.Values)
                 pin.Dispose();

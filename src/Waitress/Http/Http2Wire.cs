@@ -16,8 +16,9 @@ namespace Waitress.Http;
 /// <param name="Wire">What they share with those of HTTP/1.</param>
 /// <param name="Patience">channel_timeout.</param>
 /// <param name="LeastPerSecond">min_response_rate, of the connection as a whole.</param>
+/// <param name="TakesWebSockets">Whether clients may ask for WebSockets.</param>
 /// <param name="Failed">Told the peer and the reason when a client's mistake, or too much of something, has ended a connection.</param>
-internal sealed record Http2Options(WireOptions Wire, TimeSpan Patience, long LeastPerSecond, Action<EndPoint?, string>? Failed = null);
+internal sealed record Http2Options(WireOptions Wire, TimeSpan Patience, long LeastPerSecond, bool TakesWebSockets, Action<EndPoint?, string>? Failed = null);
 
 /// <summary>Wraps the transport of a connection, among whose features it is found.</summary>
 internal sealed class Http2Wire : IDuplexPipe, IConnectionLifetimeNotificationFeature, IDisposable
@@ -63,6 +64,8 @@ internal sealed class Http2Wire : IDuplexPipe, IConnectionLifetimeNotificationFe
 
     /// <summary>Whether the client has asked for a smaller table of header fields than the default, so that header blocks are Kestrel's alone.</summary>
     internal bool HasSmallTable => _reader.HasSmallTable;
+
+    internal bool TakesWebSockets => _options.TakesWebSockets;
 
     internal TimeSpan Patience => _options.Patience;
 

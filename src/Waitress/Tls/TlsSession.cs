@@ -27,8 +27,13 @@ internal sealed class TlsSession : ITlsConnectionFeature, ITlsApplicationProtoco
             _ => null,
         };
         CipherSuite = (int)stream.NegotiatedCipherSuite;
+        Key = this;
         if (ClientCertificate is null)
+        {
+            Key = new Kind(certificate, Version, CipherSuite);
             return;
+        }
+
         ClientName = DistinguishedName.Text(ClientCertificate.SubjectName);
         ClientChain = [ClientCertificate.ExportCertificatePem() + "\n", .. stream.ClientAuthorities];
     }
@@ -43,6 +48,9 @@ internal sealed class TlsSession : ITlsConnectionFeature, ITlsApplicationProtoco
 
     /// <summary>Names and values for environ; the values are Latin-1, as PEP 3333 wants texts.</summary>
     public IReadOnlyList<TlsVariable> Variables { get; }
+
+    /// <summary>Equal to that of another session where an ASGI app is told the same of both: of all without a client's certificate there are few kinds.</summary>
+    public object Key { get; }
 
     /// <summary>The server's certificate.</summary>
     public string ServerPem { get; }
@@ -86,6 +94,8 @@ internal sealed class TlsSession : ITlsConnectionFeature, ITlsApplicationProtoco
         yield return new("SSL_CLIENT_V_END", Time(client.NotAfter)) { IsShared = false };
         yield return new("SSL_CLIENT_CERT", client.ExportCertificatePem() + "\n") { IsShared = false };
     }
+
+    private sealed record Kind(ServerCertificate Certificate, int? Version, int CipherSuite);
 
     // As OpenSSL prints times: "Jan  5 09:00:00 2026 GMT".
     private static string Time(DateTime local)

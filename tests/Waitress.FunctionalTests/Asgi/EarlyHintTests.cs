@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using Waitress.FunctionalTests.Harness;
+using Waitress.Tests.Tls;
 
 namespace Waitress.FunctionalTests.Asgi;
 
@@ -31,11 +32,17 @@ public sealed class EarlyHintTests(AsgiHttp2Server server) : IClassFixture<AsgiH
         Assert.False(result.GetProperty("hints").TryGetProperty("5", out _));
     }
 
-    [Fact]
-    public async Task Hints_BetweenLargeHeads_BreakNone()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Hints_BetweenLargeHeads_BreakNone(bool withTls)
     {
-        const int Many = 400;
-        var ran = await Tool.RunAsync("/usr/bin/python3", ["http2_hints.py", "127.0.0.1", server.Server.PortText, Many.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+        const int Many = 300;
+        using var files = new Certificates();
+        files.Write("a", ["localhost"]).Dispose();
+        await using var secure = withTls ? await PythonServer.StartAsync("asgi_suite:app", [$"--certfile={files.At("a.pem")}", $"--keyfile={files.At("a.key")}"]) : null;
+        var ran = await Tool.RunAsync("/usr/bin/python3",
+            ["http2_hints.py", "127.0.0.1", (secure ?? server.Server).PortText, $"{Many}", .. withTls ? [files.AuthorityFile] : Array.Empty<string>()]);
         Assert.True(ran.Code == 0, ran.Errors);
         var result = JsonDocument.Parse(ran.Output).RootElement;
         Assert.Equal($$"""{"200": {{Many}}}""", result.GetProperty("statuses").GetRawText());

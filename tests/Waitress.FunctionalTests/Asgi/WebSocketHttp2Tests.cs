@@ -152,10 +152,10 @@ public sealed class WebSocketHttp2Tests(SocketHttp2Server server) : WebSocketTes
     {
         await using var alone = await PythonServer.StartAsync("suite:app", ["--http=1,2"]);
         var refused = await Tool.Http2Async(alone, "no_handshake", "good");
-        Assert.Equal((501, 200), (Status(refused, 1), Status(refused, 3)));
+        Assert.Equal((501, 200, 0), (Status(refused, 1), Status(refused, 3), refused.GetProperty("settings").GetProperty("8").GetInt32()));
         await using var both = await PythonServer.StartAsync("suite:app", ["--http=1,2", "--asgi-websockets=asgi_sockets:app"]);
         var served = await Tool.Http2Async(both, "no_handshake", "good");
-        Assert.Equal((200, "\x88\x02\x03\xe8"), (Status(served, 1), Text(served, 1)));
+        Assert.Equal((200, "\x88\x02\x03\xe8", 1), (Status(served, 1), Text(served, 1), served.GetProperty("settings").GetProperty("8").GetInt32()));
         Assert.Equal(Expected.Hello, Text(served, 3));
         Assert.Equal(501, Status(await Tool.Http2Async(both, "no_handshake", "tunnel"), 1));
     }

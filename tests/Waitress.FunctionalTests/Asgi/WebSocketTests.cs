@@ -149,6 +149,17 @@ public abstract class WebSocketTests(ServerFixture server, Version version) : ID
     }
 
     [Fact]
+    public async Task Message_LargerThanTheLimit_IsTooBig()
+    {
+        var name = Pattern.Name();
+        using var socket = await OpenAsync("/echo?name=" + name);
+        await socket.SendAsync(new byte[1_000_001], WebSocketMessageType.Binary, true, CancellationToken.None);
+        Assert.Equal(WebSocketMessageType.Close, (await ReceiveAsync(socket)).Type);
+        Assert.Equal(WebSocketCloseStatus.MessageTooBig, socket.CloseStatus);
+        await server.Log.WaitForMark($"disconnected {name} 1009 ");
+    }
+
+    [Fact]
     public async Task Tasks_ReadingAndWritingAtOnce_LoseNothing()
     {
         using var socket = await OpenAsync("/tasks");

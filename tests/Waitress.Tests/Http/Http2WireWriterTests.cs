@@ -90,6 +90,17 @@ public class Http2WireWriterTests
     });
 
     [Fact]
+    public async Task Settings_WhereNoWebSocketIsServed_OfferNone() => await WithWireAsync(async wire =>
+    {
+        // As Kestrel writes them: the frame's header, then its entries.
+        wire.Kestrel.Write("\0\0\u000c\u0004\0\0\0\0\0"u8);
+        wire.Kestrel.Write("\0\u0003\0\0\0\u0001\0\u0008\0\0\0\u0001"u8);
+        await wire.Kestrel.FlushAsync();
+        await wire.Kestrel.WriteAsync(Bytes("\0\u0008\0\0\0\u0001"));
+        Assert.Equal("\0\0\u000c\u0004\0\0\0\0\0\0\u0003\0\0\0\u0001\0\u0008\0\0\0\0\0\u0008\0\0\0\u0001", await wire.ReadAsync());
+    });
+
+    [Fact]
     public async Task Both_AtOnce_LeaveWholeAndInOrder() => await WithWireAsync(async wire =>
     {
         const int Many = 3_000;
@@ -135,7 +146,7 @@ public class Http2WireWriterTests
                 await test(new Transport(inner.Features.Get<Http2Wire>()!, come.Writer, go.Reader));
                 await come.Writer.CompleteAsync(); // The client leaves.
             },
-            new Http2Options(wire, TimeSpan.FromSeconds(60), 0));
+            new Http2Options(wire, TimeSpan.FromSeconds(60), 0, TakesWebSockets: false));
     }
 
     private sealed class Transport(Http2Wire wire, PipeWriter client, PipeReader sent)
