@@ -16,7 +16,7 @@ internal sealed partial class Server
     /// <summary>Of the loops in the main interpreter.</summary>
     public LoopHome LoopHome { get; }
 
-    private bool HasLoops => IsAsgi || _settings.AsgiWebsockets is not null;
+    private bool HasLoops => _settings.ServesWebSockets;
 
     private bool IsAsgi => Volatile.Read(ref _interface) == Settings.Asgi;
 

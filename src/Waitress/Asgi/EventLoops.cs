@@ -50,7 +50,7 @@ internal sealed class EventLoops(int most)
     /// <summary>Hands the request to the loop that has the fewest. Null, or why there is none for it.</summary>
     public Refusal? Enqueue(Exchange exchange)
     {
-        if (exchange.AsksForWebSocket && WebSocketHandshake.Check(exchange.Request.Headers) is { } refusal)
+        if (exchange.AsksForWebSocket && WebSocketHandshake.Check(exchange.Request.Headers, exchange.IsMultiplexed) is { } refusal)
             return refusal;
         return _spread.Enqueue(exchange);
     }

@@ -36,7 +36,7 @@ internal sealed partial class HttpCall(EventLoop loop, Exchange exchange, Action
                 break;
         }
 
-        if (_ending && !IsOver)
+        if ((_ending && !IsOver) || (what == LoopEvent.Flushed && _headMayGo))
             Touch();
         WakeWaiting();
     }

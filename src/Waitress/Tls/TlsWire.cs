@@ -185,8 +185,12 @@ internal static class TlsWire
     private sealed record Plain(PipeReader Input, PipeWriter Output) : IDuplexPipe;
 }
 
-/// <summary>A session's stream, which remembers why the client's certificate was refused: the exception does not say.</summary>
+/// <summary>A session's stream, which remembers what only the check of the client's certificate sees.</summary>
 internal sealed class TlsStream(Stream inner) : SslStream(inner, leaveInnerStreamOpen: true)
 {
+    /// <summary>Why it was refused: the exception does not say.</summary>
     public string? Rejected { get; set; }
+
+    /// <summary>The authorities' certificates that came with it, as PEM, each signed by the next one.</summary>
+    public IReadOnlyList<string> ClientAuthorities { get; set; } = [];
 }
