@@ -25,7 +25,7 @@ public class SettingsTableTests
         "deny", "allow", "limit_per_address", "rate_limit", "header_timeout", "body_timeout", "min_body_rate", "min_response_rate",
         "interface", "loop", "lifespan", "asgi_websockets", "limit_concurrency", "loop_stall", "timeout_keep_alive",
         "ws_max_size", "ws_max_queue", "ws_ping_interval", "ws_ping_timeout", "ws_compress",
-        "admin_listen", "metrics_path",
+        "admin_listen", "metrics_path", "otlp_endpoint",
     ];
 
     /// <summary>Read by the Python package, which has no record of them.</summary>
