@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using Waitress.Tracing;
 
 namespace Waitress.Configuration;
@@ -15,13 +16,13 @@ internal sealed record OtelSettings
     private const int GrpcPort = 4317;
 
     /// <summary>OTEL_EXPORTER_OTLP_HEADERS, sent with each message.</summary>
-    public IReadOnlyList<KeyValuePair<string, string>> Headers { get; init; } = [];
+    public ValueList<KeyValuePair<string, string>> Headers { get; init; } = [];
 
     /// <summary>OTEL_SERVICE_NAME; null: not stated.</summary>
     public string? ServiceName { get; init; }
 
     /// <summary>OTEL_RESOURCE_ATTRIBUTES.</summary>
-    public IReadOnlyList<KeyValuePair<string, string>> Attributes { get; init; } = [];
+    public ValueList<KeyValuePair<string, string>> Attributes { get; init; } = [];
 
     /// <summary>OTEL_TRACES_SAMPLER and its _ARG.</summary>
     public Sampler Sampler { get; init; } = Sampler.Default;
@@ -102,20 +103,20 @@ internal sealed record OtelSettings
         }
 
         // As W3C Baggage writes them: key=value with commas between, percent-encoded.
-        List<KeyValuePair<string, string>> Pairs(string name, bool isSecret)
+        ValueList<KeyValuePair<string, string>> Pairs(string name, bool isSecret)
         {
             var pairs = new List<KeyValuePair<string, string>>();
             foreach (var part in (Value(environment, name) ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
             {
                 var equals = part.IndexOf('=', StringComparison.Ordinal);
                 var (key, value) = equals > 0 ? (Decoded(part[..equals]), Decoded(part[(equals + 1)..])) : ("", "");
-                if (key.Length == 0 || (isSecret && (key.AsSpan().ContainsAnyExcept(Guards.HttpText.Token) || value.AsSpan().ContainsAny(Guards.HttpText.Control))))
+                if (key.Length == 0 || (isSecret && (key.AsSpan().ContainsAnyExcept(Guards.HttpText.Token) || !Ascii.IsValid(value) || value.AsSpan().ContainsAny(Guards.HttpText.Control))))
                     warnings.Add($"{name} in the environment: {(isSecret ? "a part of it" : RawValue.Quote(part))} is not used; allowed is key=value, with commas between several");
                 else
                     pairs.Add(new(key, value));
             }
 
-            return pairs;
+            return [.. pairs];
         }
     }
 

@@ -43,7 +43,7 @@ internal sealed class MetricsExporter : IDisposable
     {
         if (Interlocked.Exchange(ref _started, 1) != 0)
             return;
-        _log.Post(LogEvent.OtlpExports, _endpoint);
+        _log.Post(LogEvent.OtlpExports, _settings.Traces ? "Traces and metrics" : "Metrics", _endpoint);
         _thread.Start();
     }
 

@@ -59,14 +59,14 @@ internal sealed record LogEvent(int Id, string Logger, int Level, string Text)
     public static readonly LogEvent ListRead = new(165, "waitress", Info, "Read the addresses of {0} again: {1} range(s) are in force");
     public static readonly LogEvent ListBroken = new(166, "waitress", Error, "{0}; the addresses that were read before stay in force");
 
-    public static readonly LogEvent OtlpExports = new(201, "waitress", Info, "Traces and metrics are exported to {0}");
+    public static readonly LogEvent NoResponse = new(181, "waitress", Error, "The app has returned without a response to {0} {1}");
+    public static readonly LogEvent ResponseUnfinished = new(182, "waitress", Error, "The app has returned before the end of its response to {0} {1}; the connection is closed");
+
+    public static readonly LogEvent OtlpExports = new(201, "waitress", Info, "{0} are exported to {1}");
     public static readonly LogEvent OtlpFailed = new(202, "waitress", Warning, "{0} can't be exported to {1}: {2}");
     public static readonly LogEvent OtlpBack = new(203, "waitress", Warning, "{0} are exported to {1} again{2}");
     public static readonly LogEvent OtlpPartial = new(204, "waitress", Warning, "{0} does not take all {1}: {2}");
     public static readonly LogEvent SpansDropped = new(205, "waitress", Warning, "Spans are dropped: {0} takes them more slowly than requests come");
-
-    public static readonly LogEvent NoResponse = new(181, "waitress", Error, "The app has returned without a response to {0} {1}");
-    public static readonly LogEvent ResponseUnfinished = new(182, "waitress", Error, "The app has returned before the end of its response to {0} {1}; the connection is closed");
 
     /// <summary>Every row, for the documentation and the tests.</summary>
     public static IReadOnlyList<LogEvent> All { get; } =
@@ -76,7 +76,7 @@ internal sealed record LogEvent(int Id, string Logger, int Level, string Text)
         AccessLogBack, AccessLogLost, AccessLogReopened, AccessLogNotReopened, AccessLogCopied, AccessLogCut, AccessLogLeft, AdminServing,
         OtherLayout, Certificate, CertificateEnds, CertificateEnded, CertificateBegins, CertificateRenewed, CertificateKept, AuthoritiesRenewed,
         HandshakeFailed, PlainRequest, Http2Failed, ConnectionsDenied, ConnectionsOverLimit, RequestsDenied, RequestsOverRate, ListRead, ListBroken,
-        OtlpExports, OtlpFailed, OtlpBack, OtlpPartial, SpansDropped, NoResponse, ResponseUnfinished,
+        NoResponse, ResponseUnfinished, OtlpExports, OtlpFailed, OtlpBack, OtlpPartial, SpansDropped,
     ];
 
     private CompositeFormat Format { get; } = CompositeFormat.Parse(Text);

@@ -98,7 +98,7 @@ internal static class SpanMessage
     {
         var refused = exchange.Response.Refused;
         var status = exchange.Response.Status;
-        var gone = status == 499 && refused is null;
+        var gone = status == 499 && refused is null && !exchange.Response.Committed;
         if (!gone)
             to.Attribute(AttributeField, "http.response.status_code"u8, status);
         if (!gone && status < 500)

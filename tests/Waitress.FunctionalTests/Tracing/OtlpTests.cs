@@ -80,7 +80,7 @@ public sealed class OtlpTests
         await server.Log.WaitForLog("Traces are exported to");
         Assert.Equal(4, receiver.All.Count);
         Assert.Single(server.Log.Lines, line => line.Contains("Traces can't be exported", StringComparison.Ordinal));
-        await receiver.DisposeAsync();
+        await receiver.EndAsync();
         await server.AssertServesAsync();
         await Deadline.Until(() => server.Log.Lines.Count(line => line.Contains("Traces can't be exported", StringComparison.Ordinal)) == 2, "it is told that the collector is gone");
         await server.AssertServesAsync();

@@ -33,6 +33,13 @@ internal sealed class Receiver : IAsyncDisposable
             .Where(point => attributes.All(pair => point.GetProperty("attributes").GetProperty(pair.Name).GetString() == pair.Value))
             .Sum(point => point.GetProperty("int").GetInt64());
 
+    /// <summary>From now on nobody listens there.</summary>
+    public Task EndAsync()
+    {
+        _process.Signal(PythonProcess.Sigkill);
+        return _process.ExitAsync();
+    }
+
     public ValueTask DisposeAsync() => _process.DisposeAsync();
 
     private static JsonElement Read(string line)

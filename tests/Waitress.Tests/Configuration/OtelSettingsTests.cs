@@ -80,6 +80,7 @@ public sealed class OtelSettingsTests
     [InlineData("OTEL_RESOURCE_ATTRIBUTES", "a")]
     [InlineData("OTEL_EXPORTER_OTLP_HEADERS", "a b=secret")]
     [InlineData("OTEL_EXPORTER_OTLP_HEADERS", "a=secret%0d%0aX:1")]
+    [InlineData("OTEL_EXPORTER_OTLP_HEADERS", "a=secr\u00e8t")]
     public void Variable_ThatIsNone_IsAWarningAndTheDefaultStays(string name, string value)
     {
         var outcome = Read((Endpoint, "http://c"), (name, value));

@@ -59,9 +59,9 @@ public class SettingsTableTests
         var set = SettingsTable.Rows.Where(row => row.Name is not ("host" or "port") && row.Group is not (SettingGroup.NoEffect or SettingGroup.Supervision or SettingGroup.Program)
                 && !OfThePackage.Contains(row.Name))
             .Select(row => row.Name.Replace("_", "", StringComparison.Ordinal)).Order();
-        // ListenStated tells of the sources, Supervised of several rows together.
+        // ListenStated tells of the sources, Supervised of several rows together, Otel of variables that are not ours.
         var properties = typeof(Settings).GetProperties()
-            .Where(property => property.CanWrite && property.Name is not (nameof(Settings.ListenStated) or nameof(Settings.Supervised)))
+            .Where(property => property.CanWrite && property.Name is not (nameof(Settings.ListenStated) or nameof(Settings.Supervised) or nameof(Settings.Otel)))
             .Select(property => property.Name.ToLowerInvariant()).Order();
         Assert.Equal(properties, set);
     }

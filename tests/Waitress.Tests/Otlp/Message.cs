@@ -40,7 +40,7 @@ internal sealed class Message
         }
     }
 
-    public IReadOnlyList<int> Fields => [.. _fields.Select(field => field.Field)];
+    public IReadOnlyList<int> Fields => [.. _fields.Select(each => each.Field)];
 
     public bool Has(int field) => _fields.Any(each => each.Field == field);
 

@@ -33,7 +33,7 @@ public sealed class SpanExporterTests
         var settings = EngineServer.Loopback with
         {
             OtlpEndpoint = endpoint,
-            Otel = new OtelSettings { Delay = TimeSpan.Zero, Headers = [new("Api-Key", "k\u00e4se")], ServiceName = "shop" },
+            Otel = new OtelSettings { Delay = TimeSpan.Zero, Headers = [new("Api-Key", "s=cret")], ServiceName = "shop" },
         };
         SpanExporter? exporter = null;
         var server = await EngineServer.StartAsync(Answer, settings, tracer: log => (exporter = SpanExporter.From(settings, "7", log, figures, TimeProvider.System)!).Tracer);
@@ -64,6 +64,7 @@ public sealed class SpanExporterTests
         var log = await ExportAsync(collector.Endpoint + "/base/", () => got = collector.Next());
         Assert.StartsWith("POST /base/v1/traces HTTP/1.1\r\n", got.Head, StringComparison.Ordinal);
         Assert.Contains("Content-Type: application/x-protobuf\r\n", got.Head, StringComparison.Ordinal);
+        Assert.Contains("Api-Key: s=cret\r\n", got.Head, StringComparison.Ordinal);
         Assert.Contains("User-Agent: OTel-OTLP-Exporter-Waitress/", got.Head, StringComparison.Ordinal);
         var resourceSpans = Assert.Single(new Message(got.Body).All(1));
         var resource = resourceSpans.Inner(1).Attributes(1);

@@ -1,4 +1,3 @@
-using System.Text;
 using Waitress.AccessLogging;
 using Waitress.Configuration;
 using Waitress.Guards;
