@@ -15,8 +15,8 @@ from unittest import mock
 if os.name == "nt":
     raise unittest.SkipTest("the control socket and terminals are Unix's")
 
+from control_case import ControlCase
 from terminal import Program
-from test_control import ControlCase
 
 from waitress import _terminal, _top, _top_frame, _top_source, _units, ctl
 from waitress._control_client import ControlError
