@@ -10,6 +10,7 @@ using Waitress.Guards;
 using Waitress.Http;
 using Waitress.Listening;
 using Waitress.Metrics;
+using Waitress.Otlp;
 using Waitress.Processes;
 using Waitress.Telemetry;
 using Waitress.Tls;
@@ -56,6 +57,8 @@ internal sealed partial class Server : IDisposable
             _observed += accessLog.Add;
         (_figures, _alone) = OpenFigures(handoff, log);
         _observed += _figures.Record;
+        _spans = SpanExporter.From(settings, handoff?.Name, log, _figures, TimeProvider.System);
+        _observed += _spans is null ? null : _spans.Tracer.Record;
         if (settings.AdminListen is not null || handoff is { Board: >= 0 })
             (_live, _routes) = (new LiveRequests(), new RouteTable(TimeProvider.System) { Wanted = settings.AdminListen is not null });
         if (settings.AdminListen is not null)
@@ -86,6 +89,7 @@ internal sealed partial class Server : IDisposable
         _certificates = certificates is null ? null : new CertificateWatch(certificates, TimeProvider.System, log);
         _kestrel = new KestrelServer(Options.Create(KestrelSetup.Options(settings, sockets, wire, NewTls(), Http2Failed)), _listeners, kestrelLog);
         (_service, _admin) = OpenAdmin();
+        _metrics = _alone ? MetricsExporter.From(settings, _service, log, TimeProvider.System) : null;
     }
 
     /// <summary>Where it listens, for "Serving on" and effective_listen.</summary>
@@ -153,6 +157,8 @@ internal sealed partial class Server : IDisposable
             if (HasLoops)
                 _loopWatch = new LoopWatch(_loops, _settings, TimeProvider.System);
             _accessLog?.Start();
+            _spans?.Start();
+            _metrics?.Start();
             _admin?.Start();
             _collectors?.Change(TimeSpan.Zero, CollectorTime);
             _certificates?.Start();
@@ -290,7 +296,10 @@ internal sealed partial class Server : IDisposable
         }
 
         // The queue last: once it is closed the workers go home, and whoever waits for them disposes what is left.
+        _spans?.BeginStop();
         _accessLog?.Stop();
+        _metrics?.Stop();
+        _spans?.Join();
         _watcher.Stop();
         _queue.Close();
         _loops.Close();

@@ -10,6 +10,7 @@ using Waitress.Configuration;
 using Waitress.Guards;
 using Waitress.Response;
 using Waitress.Tls;
+using Waitress.Tracing;
 
 namespace Waitress.Http;
 
@@ -138,6 +139,9 @@ internal sealed class Exchange : IValueTaskSource
     /// <summary>Whether it is used for no other request: a thread of the app may still be in this one, for as long as it likes.</summary>
     public bool IsSpent { get; set; }
 
+    /// <summary>Its place in a trace, where spans are made; default otherwise.</summary>
+    public RequestTrace Trace { get; set; }
+
     public bool IsHead => HttpMethods.IsHead(Request.Method);
 
     /// <summary>The target without its query, for log entries.</summary>
@@ -161,6 +165,7 @@ internal sealed class Exchange : IValueTaskSource
         Number++;
         _times = new RequestTimes { Began = TimeProvider.System.GetTimestamp() };
         InputRefusal = null;
+        Trace = default;
         _link.ExchangeStarted();
         _served.Reset();
         Response.Reset();

@@ -70,6 +70,12 @@ internal sealed record LogEvent(int Id, string Logger, int Level, string Text)
     public static readonly LogEvent NoResponse = new(181, "waitress", Error, "The app has returned without a response to {0} {1}");
     public static readonly LogEvent ResponseUnfinished = new(182, "waitress", Error, "The app has returned before the end of its response to {0} {1}; the connection is closed");
 
+    public static readonly LogEvent OtlpExports = new(201, "waitress", Info, "{0} are exported to {1}");
+    public static readonly LogEvent OtlpFailed = new(202, "waitress", Warning, "{0} can't be exported to {1}: {2}");
+    public static readonly LogEvent OtlpBack = new(203, "waitress", Warning, "{0} are exported to {1} again{2}");
+    public static readonly LogEvent OtlpPartial = new(204, "waitress", Warning, "{0} does not take all {1}: {2}");
+    public static readonly LogEvent SpansDropped = new(205, "waitress", Warning, "Spans are dropped: {0} takes them more slowly than requests come");
+
     /// <summary>Every row, for the documentation and the tests.</summary>
     public static IReadOnlyList<LogEvent> All { get; } =
     [
@@ -78,7 +84,7 @@ internal sealed record LogEvent(int Id, string Logger, int Level, string Text)
         AccessLogBack, AccessLogLost, AccessLogReopened, AccessLogNotReopened, AccessLogCopied, AccessLogCut, AccessLogLeft, AdminServing,
         OtherLayout, Certificate, CertificateEnds, CertificateEnded, CertificateBegins, CertificateRenewed, CertificateKept, AuthoritiesRenewed,
         HandshakeFailed, PlainRequest, Http2Failed, ConnectionsDenied, ConnectionsOverLimit, RequestsDenied, RequestsOverRate, ListRead, ListBroken,
-        NoResponse, ResponseUnfinished,
+        NoResponse, ResponseUnfinished, OtlpExports, OtlpFailed, OtlpBack, OtlpPartial, SpansDropped,
     ];
 
     /// <summary>Whether its text may have several lines.</summary>

@@ -33,6 +33,7 @@ internal static class MetricDocs
           don't reach the app, and every client may read them: leave it out where the main port is public.
         - An address that can't be had ends the start with code 1, as with `--listen`. With `--user` the supervisor opens it first; without a supervisor it is opened as that user.
         - After SIGUSR2 the old supervisor answers until the new one serves, and again if that one ends first. The new service begins to count at 0.
+        - `--otlp-endpoint` sends them to an OpenTelemetry collector instead, or as well: [tracing.md](tracing.md).
 
         ## How it counts
 

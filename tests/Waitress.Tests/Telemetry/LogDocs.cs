@@ -141,6 +141,11 @@ internal static class LogDocs
         [LogEvent.RequestsOverRate] = (["N", "CLIENT"], "Clients sent more requests than `rate_limit`."),
         [LogEvent.ListRead] = (["FILE", "N"], "A file of `deny` or `allow` has changed, and counts from now on."),
         [LogEvent.ListBroken] = (["(file and reason in words)"], "A file of `deny` or `allow` has changed to something that can't be used. Once per change."),
+        [LogEvent.OtlpExports] = (["Traces and metrics", "URL"], "`otlp_endpoint` is set. Once per service."),
+        [LogEvent.OtlpFailed] = (["SIGNAL", "URL", "REASON"], "The collector is gone, slow or refuses what it gets. Told once, until it takes it again. Per worker for traces."),
+        [LogEvent.OtlpBack] = (["SIGNAL", "URL", "; N span(s) were dropped meanwhile"], "The end of that."),
+        [LogEvent.OtlpPartial] = (["URL", "SIGNAL", "N rejected: REASON"], "The collector's own words (partial_success). Told once, until it takes all."),
+        [LogEvent.SpansDropped] = (["URL"], "4 MiB of spans wait in this worker; requests do not wait. Told once, until the queue is empty. `waitress_spans_total` counts them."),
         [LogEvent.NoResponse] = (["METHOD", "PATH"], "An ASGI app's coroutine ended without having sent `http.response.start`; the client got 500."),
         [LogEvent.ResponseUnfinished] = (["METHOD", "PATH"], "An ASGI app's coroutine ended before its last `http.response.body`."),
     };
