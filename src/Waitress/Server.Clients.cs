@@ -13,7 +13,7 @@ internal sealed partial class Server
     /// <summary>How many were kept out, by reason.</summary>
     public GuardCounts Guards => _guards;
 
-    private Application NewApplication() => new(_settings, _queue, _limits, _watcher, _inFlight, _sweep, _log, _observed, _clients, _guards, _service, _live, HasLoops ? _loops.Enqueue : null);
+    private Application NewApplication() => new(_settings, _queue, _limits, _watcher, _inFlight, _sweep, _log, _observed, _clients, _guards, _service, _live, HasLoops ? _loops.Enqueue : null, _spans?.Tracer);
 
     private void RefusedOnTheWire(RefusedRequest refused)
     {

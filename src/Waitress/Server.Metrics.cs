@@ -2,6 +2,7 @@ using Waitress.Admin;
 using Waitress.CPython;
 using Waitress.Listening;
 using Waitress.Metrics;
+using Waitress.Otlp;
 using Waitress.Processes;
 using Waitress.Telemetry;
 
@@ -14,6 +15,8 @@ internal sealed partial class Server
     private readonly bool _alone;
     private readonly Service _service;
     private readonly AdminServer? _admin;
+    private readonly SpanExporter? _spans;
+    private readonly MetricsExporter? _metrics;
 
     public IReadOnlyList<ListenSocket> AdminSockets => _admin?.Sockets ?? [];
 
@@ -50,6 +53,8 @@ internal sealed partial class Server
         _collectors?.Dispose();
         _figures.Instruments?.Dispose();
         _admin?.Dispose();
+        _spans?.Dispose();
+        _metrics?.Dispose();
     }
 
     // What a supervisor does otherwise.
@@ -90,6 +95,6 @@ internal sealed partial class Server
         region[MetricTable.Messages.Place + 1] = loops.Sent;
         region[MetricTable.LoopStalls.Place] = loops.Stalls;
         lock (_gate)
-            CollectorFigures.Write(region, _formerCollectors, _pools.Select(each => each.Collector).Append(_loopCollector));
+            CollectorFigures.Write(region, _formerCollectors, _pools.Select(each => each.Collector).Concat(Homes.Select(each => each.Collector)));
     }
 }

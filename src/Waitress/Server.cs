@@ -10,6 +10,7 @@ using Waitress.Guards;
 using Waitress.Http;
 using Waitress.Listening;
 using Waitress.Metrics;
+using Waitress.Otlp;
 using Waitress.Processes;
 using Waitress.Telemetry;
 using Waitress.Tls;
@@ -50,11 +51,14 @@ internal sealed partial class Server : IDisposable
         Settings settings, IReadOnlyList<ListenSocket> sockets, LoadedCertificates? certificates, Handoff? handoff, Interpreter interpreter, PyRef app, Mailbox log,
         AccessLog? accessLog)
     {
-        (_settings, _sockets, _log, _accessLog) = (settings, sockets, log, accessLog);
+        (_settings, _sockets, _log, _accessLog, _interface) = (settings, sockets, log, accessLog, settings.Interface);
+        _loops = new EventLoops(settings.LimitConcurrency ?? int.MaxValue);
         if (accessLog is not null)
             _observed += accessLog.Add;
         (_figures, _alone) = OpenFigures(handoff, log);
         _observed += _figures.Record;
+        _spans = SpanExporter.From(settings, handoff?.Name, log, _figures, TimeProvider.System);
+        _observed += _spans is null ? null : _spans.Tracer.Record;
         if (settings.AdminListen is not null || handoff is { Board: >= 0 })
             (_live, _routes) = (new LiveRequests(), new RouteTable(TimeProvider.System) { Wanted = settings.AdminListen is not null });
         if (settings.AdminListen is not null)
@@ -73,6 +77,7 @@ internal sealed partial class Server : IDisposable
         if (settings.Interpreters == 0 && !IsAsgi)
             _pools = [_pool = NewPool(interpreter, app, null)];
         Orders = _pool?.Orders ?? new Orders(log.Wake);
+        LoopHome = new LoopHome(Orders);
         _watcher = new Watcher(_queue, _pool, _limits, settings, interpreter.IsParallel, log, TimeProvider.System);
 
         var connections = new ConnectionGate(settings.ConnectionLimit, TimeProvider.System, TellCrowded, _slot, _figures);
@@ -84,6 +89,7 @@ internal sealed partial class Server : IDisposable
         _certificates = certificates is null ? null : new CertificateWatch(certificates, TimeProvider.System, log);
         _kestrel = new KestrelServer(Options.Create(KestrelSetup.Options(settings, sockets, wire, NewTls(), Http2Failed)), _listeners, kestrelLog);
         (_service, _admin) = OpenAdmin();
+        _metrics = _alone ? MetricsExporter.From(settings, _service, log, TimeProvider.System) : null;
     }
 
     /// <summary>Where it listens, for "Serving on" and effective_listen.</summary>
@@ -149,8 +155,10 @@ internal sealed partial class Server : IDisposable
                 return; // A signal came first; there is nothing to stop.
             _watcher.Start();
             if (HasLoops)
-                _loopWatch = new LoopWatch(_loops, _settings, Orders, TimeProvider.System);
+                _loopWatch = new LoopWatch(_loops, _settings, TimeProvider.System);
             _accessLog?.Start();
+            _spans?.Start();
+            _metrics?.Start();
             _admin?.Start();
             _collectors?.Change(TimeSpan.Zero, CollectorTime);
             _certificates?.Start();
@@ -288,7 +296,10 @@ internal sealed partial class Server : IDisposable
         }
 
         // The queue last: once it is closed the workers go home, and whoever waits for them disposes what is left.
+        _spans?.BeginStop();
         _accessLog?.Stop();
+        _metrics?.Stop();
+        _spans?.Join();
         _watcher.Stop();
         _queue.Close();
         _loops.Close();

@@ -123,6 +123,7 @@ class Figures:
     def close(self, unlink: bool) -> None:
         self._loop.remove_reader(self._wake.fileno())
         self._native.close(unlink)
+        self._log()  # what the last export had to say
         self._wake.close()
         self._wake_end.close()
 
@@ -132,14 +133,17 @@ class Figures:
                 pass
         except BlockingIOError:
             pass
-        for name, level, message in self._native.events():
-            logging.getLogger(name).log(level, "%s", message)
+        self._log()
         for number, what, slot, request in self._native.questions():
             if what == "activity":
                 self._ask_all(lambda reports, number=number: self._native.answer(number, reports))
             else:
                 # An answer that is an error is none: then whoever asks waits for its time and says so.
                 self._ask_one(slot, request, lambda text, number=number: None if isinstance(text, dict) else self._native.answer(number, text))
+
+    def _log(self) -> None:
+        for name, level, message in self._native.events():
+            logging.getLogger(name).log(level, "%s", message)
 
     def status(self, reply: Reply) -> None:
         """What /status.json says, on the admin address or without one."""

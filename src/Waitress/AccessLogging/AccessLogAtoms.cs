@@ -1,7 +1,7 @@
-using System.Buffers;
 using System.Text;
 using Microsoft.Extensions.Primitives;
 using Waitress.Guards;
+using Waitress.Tracing;
 using Waitress.Wsgi;
 
 namespace Waitress.AccessLogging;
@@ -61,11 +61,9 @@ internal static class AccessLogAtoms
         new("host", "`Host` header") { Text = static (in entry) => entry.Exchange is { } exchange ? Field(exchange.Request.Headers.Host) : null },
         new("scheme", "`http` or `https`; what a trusted proxy says counts") { Text = static (in entry) => entry.Exchange is null ? null : entry.Exchange.Client.Scheme ?? entry.Place.Settings.UrlScheme },
         new("worker", "name of the worker process, as in the supervisor's log") { Text = static (in entry) => entry.Place.Worker },
-        new("trace", "trace id of the request's `traceparent` header (W3C Trace Context)") { Text = static (in entry) => Trace(entry) },
+        new("trace", "trace id of the request's `traceparent` header (W3C Trace Context); with `otlp_endpoint` that of a trace which begins here, too") { Text = static (in entry) => Trace(entry) },
         new("refused", "why the server answered instead of the app") { Text = static (in entry) => Refused(entry) },
     ];
-
-    private static readonly SearchValues<char> LowerHex = SearchValues.Create("0123456789abcdef");
 
     private static readonly Dictionary<string, AccessLogAtom> ByName = Plain.ToDictionary(atom => atom.Name, StringComparer.Ordinal);
 
@@ -104,16 +102,14 @@ internal static class AccessLogAtoms
         return colon < 0 ? default : Encoding.Latin1.GetString(pair[..colon]);
     }
 
-    // Version, id of the trace, id of the caller's span, flags; an id of zeros is none.
     public static ReadOnlySpan<char> Trace(in AccessEntry entry)
     {
         if (entry.Exchange is null)
             return default;
-        var parent = Field(entry.Exchange.Request.Headers.TraceParent).AsSpan();
-        if (parent.Length < 55 || parent[2] != '-' || parent[35] != '-' || parent[52] != '-')
-            return default;
-        var id = parent[3..35];
-        return id.ContainsAnyExcept(LowerHex) || !id.ContainsAnyExcept('0') ? default : id;
+        if (entry.Exchange.Trace.Field is { } ours)
+            return TraceParent.TraceOf(ours);
+        var lines = entry.Exchange.Request.Headers.TraceParent;
+        return TraceParent.TryParse(lines, out _) ? TraceParent.TraceOf(lines[0]) : default;
     }
 
     public static long Duration(in AccessEntry entry, long unit) =>

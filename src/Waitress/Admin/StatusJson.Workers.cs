@@ -29,7 +29,7 @@ internal sealed partial class StatusJson
         _json.WriteNumber("generation", _now.Worker(slot, Fact.Generation));
         _json.WriteNumber("started", Seconds(_now.Worker(slot, Fact.Started)));
         _json.WriteNumber("age", Seconds(UnixNow - _now.Worker(slot, Fact.Started)));
-        _json.WriteNumber("requests", MetricsText.WorkerRequests(_now, slot));
+        _json.WriteNumber("requests", MetricReading.WorkerRequests(_now, slot));
         _json.WriteNumber("in_flight", _now.Worker(slot, MetricTable.InFlight.Place));
         _json.WriteNumber("queue", _now.Worker(slot, MetricTable.QueueLength.Place));
         _json.WriteNumber("connections", _now.Worker(slot, MetricTable.Open.Place));

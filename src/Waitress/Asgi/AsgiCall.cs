@@ -15,7 +15,7 @@ internal abstract class AsgiCall(EventLoop loop, Exchange exchange)
     // At so many it is looked for futures that were given up: an app may do so again and again while nothing happens.
     private int _pruneAt = 32;
     private PyPin? _task;
-    private bool _touched, _taskEnded;
+    private bool _touched, _taskEnded, _answered;
     private long _begun;
 
     protected EventLoop Loop => loop;
@@ -71,7 +71,8 @@ internal abstract class AsgiCall(EventLoop loop, Exchange exchange)
     public void TaskEnded(PyRef error)
     {
         _taskEnded = true;
-        loop.Forget(this);
+        if (_answered)
+            loop.Forget(this);
         _task?.Dispose();
         _task = null;
         AppEnded(error.IsNone ? default : error);
@@ -113,8 +114,17 @@ internal abstract class AsgiCall(EventLoop loop, Exchange exchange)
         IsOver = true;
         exchange.StopWatchingClient();
         exchange.Answered(TimeProvider.System.GetTimestamp());
-        loop.Answered();
+        loop.Inbox.Answered();
+        HandedBack();
         exchange.Complete();
+    }
+
+    /// <summary>The exchange is no longer this call's, nor that of another that answers for it. Detached.</summary>
+    protected virtual void HandedBack()
+    {
+        _answered = true;
+        if (_taskEnded)
+            loop.Forget(this);
     }
 
     protected Step Wait()
@@ -151,6 +161,9 @@ internal abstract class AsgiCall(EventLoop loop, Exchange exchange)
         using var error = message.IsNull ? default : PyObjects.Call(loop.Side.ClientDisconnected.Ref, message);
         return error.IsNull ? default : PythonError.Raise(error.Borrow());
     }
+
+    /// <summary>Whether the task was cancelled because its loop ends while others go on, so that the client may try again.</summary>
+    protected bool IsEndOfLoop(PyRef error) => loop.Stops && !error.IsNull && PyObjects.IsInstance(error, loop.Side.CancelledError.Ref);
 
     /// <summary>Whether the error only says that the client has gone.</summary>
     protected bool IsDeparture(PyRef error) =>

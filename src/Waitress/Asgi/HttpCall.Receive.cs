@@ -26,7 +26,7 @@ internal sealed partial class HttpCall
             return Step.Done(PyDicts.Copy(Loop.Side.Disconnect.Ref));
         if (_bodyTaken)
         {
-            Exchange.WatchClient(() => Loop.Post(this, LoopEvent.Left));
+            Exchange.WatchClient(() => Loop.Inbox.Post(this, LoopEvent.Left));
             return Wait();
         }
 
@@ -74,7 +74,7 @@ internal sealed partial class HttpCall
         }
 
         Exchange.Body.StopWatching(_readFailure is null ? _read.Buffer.Length : 0);
-        Loop.Post(this, LoopEvent.Read);
+        Loop.Inbox.Post(this, LoopEvent.Read);
     }
 
     private Step TakeRead()

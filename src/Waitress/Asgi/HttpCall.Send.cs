@@ -46,6 +46,8 @@ internal sealed partial class HttpCall
             return SendPath(message);
         if (name.SequenceEqual("http.response.trailers"u8))
             return SendTrailers(message);
+        if (name.SequenceEqual("http.response.early_hint"u8))
+            return SendHint(message);
         return Raise(Fault.Value, $"{PyTexts.ToText(type)} is not a message of an HTTP response");
     }
 
@@ -273,6 +275,6 @@ internal sealed partial class HttpCall
             Exchange.ClientLost();
         }
 
-        Loop.Post(this, LoopEvent.Flushed);
+        Loop.Inbox.Post(this, LoopEvent.Flushed);
     }
 }

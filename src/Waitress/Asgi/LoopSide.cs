@@ -143,6 +143,7 @@ internal sealed class MessageKeys : IDisposable
         Body = Intern("body");
         MoreBody = Intern("more_body");
         Path = Intern("path");
+        Links = Intern("links");
         Subprotocol = Intern("subprotocol");
         Bytes = Intern("bytes");
         Text = Intern("text");
@@ -165,6 +166,8 @@ internal sealed class MessageKeys : IDisposable
     public PyPin MoreBody { get; }
 
     public PyPin Path { get; }
+
+    public PyPin Links { get; }
 
     public PyPin Subprotocol { get; }
 

@@ -20,4 +20,12 @@ internal sealed partial record SettingKind
         value = given is string { Length: > 0 } ? given : null;
         return given is null or "" || (given is string path && path[0] == '/' && path.All(c => c is > ' ' and <= '~' and not ('?' or '#'))) ? null : RawValue.Quote(given);
     });
+
+    /// <summary>The base URL of a collector; None and the empty text: none.</summary>
+    public static readonly SettingKind CollectorOrNone = new("URL", "http:// or https:// with a host, and maybe a port and a path; no user name, ? or #", (object? given, out object? value) =>
+    {
+        value = given is string { Length: > 0 } ? given : null;
+        return given is null or "" || (given is string text && Uri.TryCreate(text, UriKind.Absolute, out var url) && (url.Scheme is "http" or "https")
+            && url.Host.Length > 0 && url.UserInfo.Length == 0 && !text.AsSpan().ContainsAny('?', '#', ' ')) ? null : RawValue.Quote(given);
+    });
 }

@@ -19,12 +19,14 @@ internal static class SettingsReader
         ReadNamed(draft, sources.Keywords, SettingOrigin.Keyword);
         ReadEnvironment(draft, sources.Environment);
         ReadNamed(draft, sources.File, SettingOrigin.File(sources.FileName));
+        OtelSettings.State(draft, sources.Environment);
         // 2. Options that work together are judged on what won.
         SettingsRules.Judge(draft);
         // 3. What is left goes into the record.
         var settings = draft.Errors.Count > 0 ? null
             : draft.Stated.Values.Aggregate(new Settings { ListenStated = SaysWhere(draft) }, (sum, stated) => stated.Row.Apply(sum, stated.Value));
         if (settings is { WorkerClass: Settings.Process }) settings = settings with { Supervised = true };
+        if (settings is { OtlpEndpoint: not null }) settings = settings with { Otel = OtelSettings.Read(sources.Environment, draft.Warnings) };
         return new SettingsOutcome(settings, draft.Errors, draft.Warnings, SettingsReport.Write(draft), Values(settings, draft));
     }
 

@@ -46,6 +46,9 @@ internal sealed record SettingOrigin(int Strength, string Label)
 
     public static SettingOrigin File(string? name) => new(1, name is null ? "file" : $"file {name}");
 
+    /// <summary>A variable of OpenTelemetry's, which is there for every program: weaker than a file that is meant for this server.</summary>
+    public static SettingOrigin OpenTelemetry(string name) => new(0, $"environment {name}");
+
     /// <summary>PORT and WEB_CONCURRENCY are set by platforms for every program, so a name meant for this server is stronger.</summary>
     public static SettingOrigin Environment(string name, bool platform) => new(platform ? 2 : 3, $"environment {name}");
 }

@@ -19,5 +19,11 @@ internal static partial class SettingsTable
             Help = "Serve the metrics under this path of the main port too, such as /metrics; GET and HEAD of it do not reach the app. Every client may read them there.",
             Difference = "New.",
         },
+        new("otlp_endpoint", SettingGroup.Admin, CollectorOrNone, null)
+        {
+            Origin = "whoever has a collector says where", Apply = (s, v) => s with { OtlpEndpoint = (string?)v }, DefaultText = "none",
+            Help = "Base URL of an OpenTelemetry collector that takes OTLP over HTTP, such as http://localhost:4318: a span per request is sent to /v1/traces below it, the metrics to /v1/metrics. OTEL_EXPORTER_OTLP_ENDPOINT counts where nothing else states it; the other OTEL_ variables say how.",
+            Difference = "New.",
+        },
     ];
 }

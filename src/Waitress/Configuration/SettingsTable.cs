@@ -245,7 +245,7 @@ internal static partial class SettingsTable
         Limits => "Limits",
         Logging => "What is told",
         AccessLog => "The access log",
-        SettingGroup.Admin => "Metrics, health and status",
+        SettingGroup.Admin => "Metrics, health, status and traces",
         _ => "Accepted as in Waitress, without effect here",
     };
 

@@ -71,6 +71,18 @@ internal sealed class HeaderList
         Proxy &= ~set;
     }
 
+    /// <summary>Takes out a field that is no proxy header.</summary>
+    public void Remove(string name)
+    {
+        for (var i = 0; i < _count; i++)
+        {
+            if (!_fields[i].Key.Equals(name, StringComparison.OrdinalIgnoreCase)) continue;
+            Fields[(i + 1)..].CopyTo(_fields.AsSpan(i));
+            _fields[--_count] = default;
+            return;
+        }
+    }
+
     /// <summary>Forgets the request, its strings included: an idle connection must not keep them alive.</summary>
     public void Clear()
     {

@@ -9,6 +9,7 @@ using Waitress.Guards;
 using Waitress.Metrics;
 using Waitress.Response;
 using Waitress.Telemetry;
+using Waitress.Tracing;
 using Waitress.Workers;
 
 namespace Waitress.Http;
@@ -21,7 +22,7 @@ namespace Waitress.Http;
 /// </summary>
 internal sealed class Application(Settings settings, RequestQueue<Exchange> queue, QueueLimits limits, Watcher watcher, InFlight inFlight, IdleSweep sweep, Mailbox log,
     Action<Exchange>? observed = null, ClientGuard? clients = null, GuardCounts? counts = null, Service? service = null, LiveRequests? live = null,
-    Func<Exchange, Refusal?>? loops = null) : IHttpApplication<Exchange>
+    Func<Exchange, Refusal?>? loops = null, Tracer? tracer = null) : IHttpApplication<Exchange>
 {
     private readonly RequestGuard _guard = new(settings);
     private readonly ProxyHeaders _proxies = new(settings);
@@ -56,6 +57,8 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
             await exchange.Response.AnswerAsync(service);
             return;
         }
+
+        tracer?.Begin(exchange);
 
         // 2. Body: received whole before a worker is asked, so that a slow client holds none.
         var toLoop = loops is not null && (settings.AsgiWebsockets is null || exchange.AsksForWebSocket);
@@ -119,7 +122,9 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
     private Refusal? Guard(Exchange exchange)
     {
         var request = exchange.Request;
-        var refusal = _guard.Check(request.Method, request.RawTarget, request.Protocol, request.Headers, exchange.Received)
+        // Where no loop is, nobody could speak anything else than HTTP.
+        var connect = loops is not null && exchange is { IsMultiplexed: true, AsksForWebSocket: true } ? exchange.ConnectProtocol : null;
+        var refusal = _guard.Check(request.Method, request.RawTarget, request.Protocol, request.Headers, exchange.Received, connect)
             ?? _proxies.Apply(exchange.Received, exchange.Peer.Address, exchange.Client);
         if (clients is not null)
             refusal ??= clients.Judge(exchange.Peer.Address, exchange.Client.RemoteAddr);

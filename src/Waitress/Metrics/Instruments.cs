@@ -27,6 +27,16 @@ internal sealed class Instruments : IDisposable
     /// <summary>Whether it is listened to; asked once per request.</summary>
     public Histogram<double> Duration { get; }
 
+    public static string NameOf(MetricRow row) => "waitress." + row.Instrument;
+
+    /// <summary>In the notation of UCUM, which OpenTelemetry has; null: it is a count.</summary>
+    public static string? UnitOf(MetricRow row) => row.Unit switch
+    {
+        "seconds" => "s",
+        "bytes" => "By",
+        _ => null,
+    };
+
     /// <summary>One value of a histogram's.</summary>
     /// <param name="row">The histogram.</param>
     /// <param name="value">As the board would have it: nanoseconds or bytes.</param>
@@ -36,13 +46,7 @@ internal sealed class Instruments : IDisposable
 
     private void Make(MetricRow row)
     {
-        var name = "waitress." + row.Instrument;
-        var unit = row.Unit switch
-        {
-            "seconds" => "s",
-            "bytes" => "By",
-            _ => null,
-        };
+        var (name, unit) = (NameOf(row), UnitOf(row));
         switch (row.Kind)
         {
             case MetricKind.Histogram:

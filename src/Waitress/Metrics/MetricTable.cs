@@ -2,9 +2,10 @@
 // Receives ended requests (RequestFigures), the connection gate's, the pools' and Python's figures; keeps them on a board in memory that all
 // processes of the service map (MetricBoard), so any of them can tell of the whole, and a worker's end, kill -9 included, loses none.
 // Promises: a fixed number of series, whatever clients send; counters of the service never go back; recording costs an uncontended lock and a dozen
-// additions, some 0.1 µs per request, whether anybody asks or not. MetricsText and Instruments (System.Diagnostics.Metrics) read.
+// additions, some 0.1 µs per request, whether anybody asks or not. MetricsText, Instruments (System.Diagnostics.Metrics) and Otlp read.
 // Recording runs on the thread that ended the request; everything else on whoever asks.
 using Waitress.Guards;
+using Waitress.Tls;
 
 namespace Waitress.Metrics;
 
@@ -103,6 +104,12 @@ internal static class MetricTable
         Labels = [new("reason", ConnectionRefusals.Names)],
     };
 
+    public static readonly MetricRow HandshakesFailed = new("tls_handshake_failures", "tls.handshake.failures", MetricKind.Counter, "",
+        "TLS handshakes that failed, by reason; protocol: no version or cipher suite in common, or the client does not trust the certificate.")
+    {
+        Labels = [new("reason", HandshakeFailures.Names)],
+    };
+
     // Threads and workers.
     public static readonly MetricRow Threads = new("threads", "threads", MetricKind.Gauge, "", "Python threads that serve requests.");
 
@@ -127,6 +134,15 @@ internal static class MetricTable
     {
         Labels = [new("log", "server", "access")],
     };
+
+    public static readonly MetricRow Spans = new("spans", "spans", MetricKind.Counter, "",
+        "Spans of requests for otlp_endpoint: taken by it, or dropped because it takes none or takes them too slowly.")
+    {
+        Labels = [new("outcome", "exported", "dropped")],
+    };
+
+    /// <summary>The series of <see cref="Spans"/>.</summary>
+    public const int SpansExported = 0, SpansDropped = 1;
 
     // One series per process.
     public static readonly MetricRow WorkerInfo = new("worker", "worker", MetricKind.Info, "",
@@ -202,9 +218,9 @@ internal static class MetricTable
     public static IReadOnlyList<MetricRow> All { get; } =
     [
         Requests, Duration, QueueWait, GilWait, AppTime, RequestSize, ResponseSize, Refused, Timeouts, InFlight, QueueLength, OldestWait,
-        Accepted, Open, NotAccepted,
+        Accepted, Open, NotAccepted, HandshakesFailed,
         WebSockets, Messages, LoopStalls,
-        Threads, BusyThreads, StuckThreads, BusyTime, Restarts, Workers, LogLinesLost,
+        Threads, BusyThreads, StuckThreads, BusyTime, Restarts, Workers, LogLinesLost, Spans,
         WorkerInfo, WorkerStart, WorkerRequests, ResidentMemory, PrivateMemory, CpuTime, SystemThreads, OpenFiles, DotnetHeap, DotnetCollections,
         PythonCollections, PythonCollected, PythonUncollectable, PythonPending,
         Ready, ServiceStart, Build,

@@ -3,6 +3,7 @@ using Waitress.Admin;
 using Waitress.Configuration;
 using Waitress.CPython;
 using Waitress.Metrics;
+using Waitress.Otlp;
 using Waitress.Telemetry;
 using Waitress.Wsgi;
 
@@ -35,20 +36,21 @@ internal static class ServiceFigures
         var activity = new AskedActivity(questions, log.Wake);
         var application = new AdminApplication(told, settings, activity);
         var admin = AdminServer.Open(settings, inherited, application, log);
+        var exporter = MetricsExporter.From(settings, told, log, TimeProvider.System);
         using var types = PyObjects.Import("types"u8).OrThrow();
         using var make = PyObjects.GetAttribute(types, "SimpleNamespace"u8).OrThrow();
         using var figures = PyObjects.Call(make).OrThrow();
         var type = interpreter.CallableType.Ref;
         Bound.Add(figures, "descriptors"u8, PyValues.FromList((admin?.Sockets ?? []).Select(socket => (object?)socket.Descriptor)));
         Bound.Add(figures, "listen"u8, PyValues.FromList((admin?.Sockets ?? []).Select(socket => (object?)new List<object?> { socket.Host, socket.Port })));
-        Add(figures, type, "start", 0, _ => Start(admin, application));
+        Add(figures, type, "start", 0, _ => Start(admin, application, exporter));
         Add(figures, type, "rest", 1, values => admin?.Rest(PyObjects.IsTrue(values[0])));
         Add(figures, type, "begin", 4, values => Begin(board, values));
         Add(figures, type, "state", 2, values => board.OfSlot(Slot(values))[Fact.State] = WorkerStates.Number(PyTexts.ToText(values[1])));
         Add(figures, type, "end", 1, values => board.Fold(Slot(values)));
         Add(figures, type, "restarted", 1, values => Restarted(board, PyTexts.ToText(values[0])));
         Add(figures, type, "service", 3, values => Tell(board, values));
-        Add(figures, type, "close", 1, values => Close(admin, application, log, PyObjects.IsTrue(values[0])));
+        Add(figures, type, "close", 1, values => Close(admin, application, exporter, log, PyObjects.IsTrue(values[0])));
         Add(figures, type, "answer", 2, values => questions.Answer(PyNumbers.ToInt64(values[0]), values[1].IsNone ? null : PyTexts.ToText(values[1])));
         Bound.Add(figures, "questions"u8, new Function("questions", 0, _ => Asked(activity)).ToPython(type));
         Bound.Add(figures, "status"u8, new Function("status", 1, values => Status(application, PyTexts.ToText(values[0]))).ToPython(type));
@@ -104,16 +106,24 @@ internal static class ServiceFigures
     }
 
     // Without an address too: waitress-ctl top wants to see the minutes before it was called.
-    private static void Start(AdminServer? admin, AdminApplication application)
+    private static void Start(AdminServer? admin, AdminApplication application, MetricsExporter? exporter)
     {
+        exporter?.Start();
         if (admin is null)
             application.Start();
         else
             admin.Start();
     }
 
-    private static void Close(AdminServer? admin, AdminApplication application, Mailbox log, bool unlink)
+    private static void Close(AdminServer? admin, AdminApplication application, MetricsExporter? exporter, Mailbox log, bool unlink)
     {
+        // The workers are gone, so this is the last word. Detached: it waits for the collector.
+        using (PythonThread.Detach())
+        {
+            exporter?.Stop();
+            exporter?.Dispose();
+        }
+
         admin?.Close(unlink);
         application.Dispose();
         log.Dispose();

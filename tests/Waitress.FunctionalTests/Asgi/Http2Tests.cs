@@ -17,7 +17,7 @@ public sealed class AsgiHttp2Tests(AsgiHttp2Server server) : IClassFixture<AsgiH
         using var answer = await SendAsync(http, HttpMethod.Get, "/any/caf%C3%A9?q=1");
         var seen = JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement;
         Assert.Equal(("2", "/any/caf\u00e9", "http"), (seen.GetProperty("http_version").GetString(), seen.GetProperty("path").GetString(), seen.GetProperty("scheme").GetString()));
-        Assert.Equal("""{"http.response.pathsend": {}, "http.response.trailers": {}}""", seen.GetProperty("extensions").GetRawText());
+        Assert.Equal("""{"http.response.pathsend": {}, "http.response.trailers": {}, "http.response.early_hint": {}}""", seen.GetProperty("extensions").GetRawText());
         Assert.Contains("host", seen.GetProperty("headers").EnumerateArray().Select(pair => pair[0].GetString()));
     }
 

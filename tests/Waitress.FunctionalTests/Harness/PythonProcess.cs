@@ -127,7 +127,7 @@ internal sealed class PythonProcess : IAsyncDisposable
     }
 
     private static bool IsSetting(string name) =>
-        name.StartsWith("WAITRESS_", StringComparison.Ordinal) || name is "PORT" or "WEB_CONCURRENCY" or "LISTEN_FDS" or "LISTEN_PID";
+        name.StartsWith("WAITRESS_", StringComparison.Ordinal) || name.StartsWith("OTEL_", StringComparison.Ordinal) || name is "PORT" or "WEB_CONCURRENCY" or "LISTEN_FDS" or "LISTEN_PID";
 
     private static void AddTo(LogCapture log, string? line)
     {

@@ -46,6 +46,7 @@ public class SettingsReaderTests
         "url_prefix" => "/app",
         "admin_listen" => "127.0.0.1:9090",
         "metrics_path" => "/metrics",
+        "otlp_endpoint" => "http://collector:4318",
         "trusted_proxy" => "10.0.0.1",
         "trusted_proxy_headers" => "x-forwarded-for",
         "deny" or "allow" => "192.0.2.0/24",

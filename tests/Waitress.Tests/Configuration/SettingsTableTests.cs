@@ -25,7 +25,7 @@ public class SettingsTableTests
         "deny", "allow", "limit_per_address", "rate_limit", "header_timeout", "body_timeout", "min_body_rate", "min_response_rate",
         "interface", "loop", "lifespan", "asgi_websockets", "limit_concurrency", "loop_stall", "timeout_keep_alive",
         "ws_max_size", "ws_max_queue", "ws_ping_interval", "ws_ping_timeout", "ws_compress",
-        "admin_listen", "metrics_path",
+        "admin_listen", "metrics_path", "otlp_endpoint",
     ];
 
     /// <summary>Read by the Python package, which has no record of them.</summary>
@@ -59,9 +59,9 @@ public class SettingsTableTests
         var set = SettingsTable.Rows.Where(row => row.Name is not ("host" or "port") && row.Group is not (SettingGroup.NoEffect or SettingGroup.Supervision or SettingGroup.Program)
                 && !OfThePackage.Contains(row.Name))
             .Select(row => row.Name.Replace("_", "", StringComparison.Ordinal)).Order();
-        // ListenStated tells of the sources, Supervised of several rows together.
+        // ListenStated tells of the sources, Supervised of several rows together, Otel of variables that are not ours.
         var properties = typeof(Settings).GetProperties()
-            .Where(property => property.CanWrite && property.Name is not (nameof(Settings.ListenStated) or nameof(Settings.Supervised)))
+            .Where(property => property.CanWrite && property.Name is not (nameof(Settings.ListenStated) or nameof(Settings.Supervised) or nameof(Settings.Otel)))
             .Select(property => property.Name.ToLowerInvariant()).Order();
         Assert.Equal(properties, set);
     }

@@ -12,6 +12,7 @@ using Waitress.Metrics;
 using Waitress.Telemetry;
 using Waitress.Tests.Telemetry;
 using Waitress.Tls;
+using Waitress.Tracing;
 using Waitress.Workers;
 
 namespace Waitress.Tests.Http;
@@ -33,7 +34,7 @@ internal sealed class EngineServer : IAsyncDisposable
     private readonly Action<Exchange>? serve;
     private readonly ConcurrentQueue<Exception> failures = [];
 
-    private EngineServer(Settings settings, Action<Exchange>? serve, WorkerFigures? figures, LiveRequests? live, Action<Exchange>? observed)
+    private EngineServer(Settings settings, Action<Exchange>? serve, WorkerFigures? figures, LiveRequests? live, Action<Exchange>? observed, Func<Mailbox, Tracer>? makeTracer)
     {
         this.serve = serve;
         Log = new Mailbox((int)wake.Writer.Handle);
@@ -53,12 +54,15 @@ internal sealed class EngineServer : IAsyncDisposable
         var errors = new List<string>();
         Certificates = CertificateFiles.Open(settings, errors) is { } certificates ? new CertificateWatch(certificates, TimeProvider.System, Log) : null;
         Assert.Empty(errors);
-        var tls = Certificates is null ? null : new TlsOptions(Certificates, settings.Ident, TimeProvider.System, Log);
+        var tls = Certificates is null ? null : new TlsOptions(
+            Certificates, settings.Ident, TimeProvider.System, Log, failure => figures?.Count(MetricTable.HandshakesFailed, (int)failure));
         listeners = new ListenerFactory(settings, new ConnectionGate(100, TimeProvider.System, figures: figures), kestrelLog);
         kestrel = new KestrelServer(Options.Create(KestrelSetup.Options(settings, outcome.Sockets, wire, tls, (_, reason) => Ended.Enqueue(reason))), listeners, kestrelLog);
         observed += figures is null ? null : figures.Record;
+        var tracer = makeTracer?.Invoke(Log);
+        observed += tracer is null ? null : tracer.Record;
         Application = new Application(settings, queue, limits, watcher, InFlight, sweep, Log, observed,
-            service: figures is null ? null : new Service(figures.Board), live: live);
+            service: figures is null ? null : new Service(figures.Board), live: live, tracer: tracer);
         Worker = new Thread(Work) { IsBackground = true };
     }
 
@@ -84,9 +88,10 @@ internal sealed class EngineServer : IAsyncDisposable
     public BlockingCollection<Exchange> Arrived { get; } = [];
 
     public static async Task<EngineServer> StartAsync(
-        Action<Exchange>? serve = null, Settings? settings = null, WorkerFigures? figures = null, LiveRequests? live = null, Action<Exchange>? observed = null)
+        Action<Exchange>? serve = null, Settings? settings = null, WorkerFigures? figures = null, LiveRequests? live = null, Action<Exchange>? observed = null,
+        Func<Mailbox, Tracer>? tracer = null)
     {
-        var server = new EngineServer(settings ?? Loopback, serve, figures, live, observed);
+        var server = new EngineServer(settings ?? Loopback, serve, figures, live, observed, tracer);
         server.Worker.Start();
         await server.kestrel.StartAsync(server.Application, CancellationToken.None);
         return server;
