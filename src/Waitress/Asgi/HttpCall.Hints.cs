@@ -32,6 +32,6 @@ internal sealed partial class HttpCall
     private async Task FinishHint(Task sent)
     {
         await sent.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        Loop.Post(this, LoopEvent.Flushed);
+        Loop.Inbox.Post(this, LoopEvent.Flushed);
     }
 }
