@@ -13,7 +13,7 @@ import stat
 from contextlib import contextmanager
 
 import waitress
-from waitress import _interpreters
+from waitress import _interpreters, _logging
 from waitress._notify import Notify
 from waitress._pid_file import PidFile
 from waitress.server import Server
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from waitress._native import Configured
     from waitress._program import Program
-
-logger = logging.getLogger("waitress")
 
 # Windows: recv() is not interrupted by a signal when another program owns the wake-up descriptor.
 WINDOWS_SECONDS = 0.5
@@ -96,7 +94,7 @@ class Surroundings:
             self._reopen_asked = False
             assert self._server is not None
             files = self._server.reopen()
-            logger.info("Log files are opened anew (%d besides the access log's)", files)
+            _logging.log("waitress", logging.INFO, "Log files are opened anew (%d besides the access log's)", files)
         self._notify.beat()
 
 

@@ -30,6 +30,10 @@ class StartUpError(AppError):
     code = 3  # the program's exit code, as Uvicorn's
 
 
+class LoopError(AppError):
+    """The event loop that the setting names can't be had, through no fault of the app's."""
+
+
 def load(spec: str, call: bool = False) -> Any:
     """Import and return the app; with ``call`` the named object is a factory, called without arguments.
 

@@ -1,4 +1,4 @@
-"""The event loop of an asynchronous app: one Python thread for life, on which the app and the engine's half of its requests run.
+"""The event loops of an asynchronous app: each has one Python thread for life, on which the app and the engine's half of its requests run.
 
 Receives the app and the engine; promises that no request comes before the app's start-up is complete, and that at the end its tasks have
 finished, or were cancelled and waited for, before it is told of the shutdown. start() and join() belong to the thread that runs the server.
@@ -7,6 +7,7 @@ The engine reaches the loop through one socket: a byte on it means that its inbo
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import socket
 import sys
@@ -15,7 +16,7 @@ import time
 import traceback
 from asyncio import CancelledError
 
-from waitress._app import AppError
+from waitress._app import LoopError
 from waitress._lifespan import Lifespan
 from waitress._pool import sized_stacks
 from waitress._wsgi import ClientDisconnected, log_failure
@@ -25,12 +26,15 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from typing import Any
 
-    from waitress._native import Engine
+    from waitress._native import Engine, Inbox, InterpreterInside
 
 logger = logging.getLogger("waitress")
 
 # For tasks that were cancelled to have their finally blocks run.
 CANCEL_SECONDS = 2.0
+
+# How often it is looked whether clients have taken the last answers.
+ANSWERS_LOOK = 0.05
 
 # Thousands of open WebSockets would make an answer that nobody reads, and that the control socket does not take.
 MOST_TASKS_TOLD = 200
@@ -68,6 +72,14 @@ def stack_of(task: asyncio.Task[Any]) -> str:
     return "".join(lines)
 
 
+def mark(kind: type[Any]) -> None:
+    """Has receive and send, whose type this is, pass for coroutine functions: asgiref's async_to_sync warns of what does not."""
+    if hasattr(inspect, "markcoroutinefunction"):  # 3.12
+        inspect.markcoroutinefunction(kind)
+    elif (marker := getattr(asyncio.coroutines, "_is_coroutine", None)) is not None:
+        setattr(kind, "_is_coroutine", marker)
+
+
 def expire(task: asyncio.Task[None], request: str, seconds: float) -> None:
     """The request is over request_timeout: the client has its 504, and the task is told to end."""
     stack = stack_of(task)
@@ -80,6 +92,7 @@ class Tools:
 
     serve = staticmethod(serve)
     wake = staticmethod(wake)
+    mark = staticmethod(mark)
     expire = staticmethod(expire)
     log_failure = staticmethod(log_failure)
     ClientDisconnected = ClientDisconnected
@@ -93,29 +106,40 @@ class Tools:
         self.state = state
 
 
-def new_loop(kind: str) -> asyncio.AbstractEventLoop:
-    """By the setting loop; AppError when what it names is not there."""
+def new_loop(kind: str) -> tuple[asyncio.AbstractEventLoop, str]:
+    """By the setting loop, and a line for the log when it is not the one that auto would have liked; LoopError when what it names can't be had."""
     module = "winloop" if sys.platform == "win32" else "uvloop"
+    note = ""
     if kind != "asyncio":
         try:
-            return __import__(module).new_event_loop()
+            return __import__(module).new_event_loop(), note
         except ImportError as error:
+            missing = isinstance(error, ModuleNotFoundError) and error.name == module
             if kind != "auto":
-                raise AppError(f"loop uvloop: {module} is not installed ({error})") from error
+                raise LoopError(f"loop uvloop: {module} {'is not installed' if missing else 'can not be used here'} ({error})") from error
+            if not missing:
+                note = f"{module} is installed and can not be used here ({error}): the event loop is asyncio's own"
     if sys.platform == "win32":
-        return asyncio.SelectorEventLoop()  # the other kind can't wait on our socket
-    return asyncio.new_event_loop()
+        return asyncio.SelectorEventLoop(), note  # the other kind can't wait on our socket
+    return asyncio.new_event_loop(), note
+
+
+def is_parallel() -> bool:
+    """Whether several threads of this interpreter run Python at the same time: a free-threaded one, whose GIL is off."""
+    return not getattr(sys, "_is_gil_enabled", lambda: True)()
 
 
 class EventLoop:
-    """The app's thread."""
+    """One thread of the app's, with a lifespan of its own."""
 
-    def __init__(self, engine: Engine, app: Any, values: Mapping[str, Any]) -> None:
-        self._engine, self._app = engine, app
+    def __init__(self, engine: Engine | InterpreterInside, app: Any, values: Mapping[str, Any], thread: str = "waitress-loop") -> None:
+        self._engine, self._app, self._thread_name = engine, app, thread
         self._patience = float(values.get("graceful_timeout", 30))
         self._lifespan_mode = str(values.get("lifespan", "auto"))
         self._kind = str(values.get("loop", "auto"))
         self.name = ""
+        self.note = ""
+        self._closed: asyncio.Future[None] | None = None
         self._decided = threading.Event()
         self._failure: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -123,20 +147,40 @@ class EventLoop:
 
     def start(self) -> None:
         """Returns when the app has started; AppError when it refuses to."""
-        self._loop = new_loop(self._kind)
+        self._loop, self.note = new_loop(self._kind)
         self.name = type(self._loop).__module__.partition(".")[0]
         with sized_stacks():
-            self._thread = threading.Thread(target=self._run, name="waitress-loop", daemon=True)
+            self._thread = threading.Thread(target=self._run, name=self._thread_name, daemon=True)
             self._thread.start()
         self._decided.wait()
         if self._failure is not None:
             raise self._failure
 
+    @property
+    def end_seconds(self) -> float:
+        """How long its end may take from the moment on at which no more requests come: the app's tasks, and its shutdown."""
+        return self._patience * 2 + CANCEL_SECONDS
+
+    def is_alive(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def leave(self) -> None:
+        """End it without the engine's word: a server that never began to accept."""
+        if self._loop is not None and self.is_alive():
+            try:
+                self._loop.call_soon_threadsafe(self._leave)
+            except RuntimeError:  # it has ended just now
+                pass
+
+    def _leave(self) -> None:
+        if self._closed is not None:
+            wake(self._closed)
+
     def join(self, seconds: float) -> list[str]:
         """Wait for the end, which the engine's own has begun: for the app's tasks, its shutdown, and ``seconds`` more."""
         if self._thread is None:
             return []
-        self._thread.join(self._patience * 2 + CANCEL_SECONDS + seconds)
+        self._thread.join(self.end_seconds + seconds)
         return [self._thread.name] if self._thread.is_alive() else []
 
     def tasks(self) -> list[dict[str, Any]]:
@@ -174,7 +218,7 @@ class EventLoop:
         receiver, sender = socket.socketpair()
         with receiver, sender:
             receiver.setblocking(False)
-            closed = loop.create_future()
+            closed = self._closed = loop.create_future()
             inbox = self._engine.loop(self._app, Tools(loop, lifespan.state if lifespan.task is not None else None), sender.fileno())
 
             def turn() -> None:
@@ -189,14 +233,15 @@ class EventLoop:
             self._decided.set()
             try:
                 await closed
-                await self._finish(lifespan)
+                await self._finish(lifespan, inbox)
             finally:
                 loop.remove_reader(receiver.fileno())
                 inbox.close()
         await lifespan.stop(self._patience)
 
-    async def _finish(self, lifespan: Lifespan) -> None:
-        """What the app has started and not finished: background work of answered requests, tasks of its own."""
+    async def _finish(self, lifespan: Lifespan, inbox: Inbox) -> None:
+        """What the app has started and not finished: background work of answered requests, tasks of its own; and, where this loop ends
+        while the server goes on, requests, and answers that their clients have not taken yet."""
         deadline = time.monotonic() + self._patience
         own = {asyncio.current_task(), lifespan.task}
         while tasks := asyncio.all_tasks() - own:
@@ -204,9 +249,57 @@ class EventLoop:
             if left <= 0:
                 break
             await asyncio.wait(tasks, timeout=left)
+        while inbox.unanswered() and time.monotonic() < deadline:
+            await asyncio.sleep(ANSWERS_LOOK)  # seldom and for a moment: not worth an event of its own
         if not tasks:
             return
         logger.warning("%d task(s) of the app still ran after graceful_timeout (%g s); they are cancelled", len(tasks), self._patience)
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks, timeout=CANCEL_SECONDS)
+
+
+class EventLoops:
+    """All loops of one interpreter: one, or on a free-threaded Python as many as there are workers, for the one app."""
+
+    def __init__(self, engine: Engine, app: Any, values: Mapping[str, Any], count: int = 1) -> None:
+        names = ["waitress-loop"] if count == 1 else [f"waitress-loop-{number}" for number in range(count)]
+        self._loops = [EventLoop(engine, app, values, name) for name in names]
+
+    def start(self) -> None:
+        """One after the other, each with its lifespan, so that an app which refuses to start says so once. AppError then, and none is left."""
+        try:
+            for loop in self._loops:
+                loop.start()
+        except BaseException:
+            for loop in self._loops:
+                loop.leave()
+            self.join(0.0)
+            raise
+        if self._loops[0].note:
+            logger.info("%s", self._loops[0].note)
+
+    def describe(self) -> str:
+        """For the line that is logged at the start."""
+        count = len(self._loops)
+        return f"{'one event loop' if count == 1 else f'{count} event loops'} ({self._loops[0].name})"
+
+    def join(self, seconds: float) -> list[str]:
+        """Wait for all to end, as EventLoop.join(); the names of those that have not."""
+        deadline = time.monotonic() + seconds
+        return [name for loop in self._loops for name in loop.join(max(0.0, deadline - time.monotonic()))]
+
+    def tasks(self) -> list[dict[str, Any]]:
+        """As EventLoop.tasks(), of all."""
+        return [task for loop in self._loops for task in loop.tasks()]
+
+
+def loops(engine: Engine, app: Any, values: Mapping[str, Any], *, own: bool) -> EventLoops:
+    """Those of the main interpreter. ``own``: the app has no threads beside them, so that workers means loops."""
+    # Only where somebody asked for them: the default of workers is meant for threads.
+    stated = own and values.get("worker_class") == "thread" and values.get("workers_stated")
+    wanted = int(values.get("workers") or 1) if stated else 1
+    if wanted > 1 and not is_parallel():
+        logger.warning("An ASGI app has one event loop here, whatever workers says: worker_class process gives each worker a process and a loop")
+        wanted = 1
+    return EventLoops(engine, app, values, wanted)

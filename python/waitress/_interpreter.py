@@ -13,6 +13,7 @@ import time
 
 from waitress import _app, _interface, _logging
 from waitress._pool import Pool
+from waitress._timeout import stack_from
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,35 +41,67 @@ def serve(worker: InterpreterInside) -> None:
     watch_extensions(worker)
     try:
         app = _app.load(worker.app, worker.call)
-        if _interface.choose(app, "auto") == "asgi":
-            raise _app.AppError(f"The app '{worker.app}' is an ASGI app, and worker_class interpreter serves WSGI apps only: use worker_class process")
+        interface = _interface.choose(app, worker.values.get("interface", "auto"))
+        if worker.decide(interface) != interface:
+            # Only at a replacement: the engine's way of requests was laid at the start.
+            raise _app.AppError(f"The app '{worker.app}' is now served by {interface.upper()} and was not at the start: restart the server")
+        _logging.set_up(worker.logging, worker=worker.name)
+        served = _Loop(worker, app) if interface == "asgi" else _Threads(worker, app)
     except _app.AppError as error:
-        worker.failed(explain(worker.app, error))
+        worker.failed(explain(worker.app, error), isinstance(error, _app.StartUpError))
         end_threads(worker)
         return
-    _logging.set_up(worker.logging, worker=worker.name)
-    pool = Pool(worker, worker.recycle, worker.name)
-    pool.start(worker.attach(app))
-    worker.serving()
+    worker.serving(served.loop_name, served.note)
     reports: dict[str, Any] = {}
     while not worker.leaving():
         worker.wait(True)
-        pool.obey()
-        _answer(worker, reports)
+        served.obey()
+        _answer(worker, served, reports)
     worker.retire()
-    # Requests that have begun are finished, however long they take, as long as the server itself goes on.
     deadline = None
-    while pool.join(0.0) and (deadline is None or time.monotonic() < deadline):
+    while served.is_alive() and (deadline is None or time.monotonic() < deadline):
         worker.wait(False)
-        pool.obey()
-        _answer(worker, reports)
+        served.obey()
+        _answer(worker, served, reports)
         if deadline is None and worker.ended():
-            deadline = time.monotonic() + JOIN_SECONDS
-    del app, pool
+            deadline = time.monotonic() + served.end_seconds
+    del app, served
     end_threads(worker)
 
 
-def _answer(worker: InterpreterInside, reports: dict[str, Any]) -> None:
+class _Threads:
+    """A WSGI app and its threads. Requests that have begun are finished, however long they take, as long as the server itself goes on."""
+
+    loop_name = note = ""
+    end_seconds = JOIN_SECONDS
+
+    def __init__(self, worker: InterpreterInside, app: Any) -> None:
+        self._pool = Pool(worker, worker.recycle, worker.name)
+        self.obey = self._pool.obey
+        self._pool.start(worker.attach(app))
+
+    def is_alive(self) -> bool:
+        return bool(self._pool.join(0.0))
+
+    def tasks(self) -> list[dict[str, Any]]:
+        return []
+
+
+class _Loop:
+    """An ASGI app and its event loop, on a thread beside this one, which must stay free for orders. Its end takes graceful_timeout, twice at most."""
+
+    def __init__(self, worker: InterpreterInside, app: Any) -> None:
+        from waitress._asgi import EventLoop
+
+        self.obey = Pool(worker, worker.recycle).obey  # for orders alone
+        self._loop = EventLoop(worker, app, worker.values, f"{worker.name}-loop")
+        self._loop.start()
+        self.loop_name, self.note = self._loop.name, self._loop.note
+        self.is_alive, self.tasks = self._loop.is_alive, self._loop.tasks
+        self.end_seconds = self._loop.end_seconds + JOIN_SECONDS
+
+
+def _answer(worker: InterpreterInside, served: _Threads | _Loop, reports: dict[str, Any]) -> None:
     question, _, reader = (worker.asked() or "").partition(" ")
     if question == "memory":
         import json
@@ -81,17 +114,26 @@ def _answer(worker: InterpreterInside, reports: dict[str, Any]) -> None:
             worker.answer(json.dumps({name: value for name, value in made.items() if name not in ("process", "engine", "interpreters")}))
         except Exception as error:
             worker.answer(json.dumps({"error": f"{type(error).__name__}: {error}"}))
-        return
-    if not question:
-        return
-    import faulthandler
-    import tempfile
+    elif question:
+        try:
+            worker.answer(_stacks(worker) + "".join(f"Task {each['task']}:\n{each['stack']}" for each in served.tasks()))
+        except Exception as error:  # a question must never end the worker
+            worker.answer(f"{type(error).__name__}: {error}")
 
-    # Not sys._current_frames(), which makes frames of every interpreter's threads in this one's memory: Python would crash.
-    with tempfile.TemporaryFile() as file:
-        faulthandler.dump_traceback(file, all_threads=True)
-        file.seek(0)
-        worker.answer(file.read().decode("utf-8", "replace"))
+
+def _stacks(worker: InterpreterInside) -> str:
+    """Of all threads here, innermost call last. Neither sys._current_frames(), which makes frames of every interpreter's threads in this one's memory
+    and so crashes Python, nor faulthandler, which CPython 3.12 and 3.13 load in the main interpreter only."""
+    told = []
+    for frame in worker.frames():
+        stack, outermost = stack_from(frame), frame
+        while outermost.f_back is not None:
+            outermost = outermost.f_back
+        # threading begins each of its threads in a method of the thread.
+        thread = outermost.f_locals.get("self")
+        name = thread.name if isinstance(thread, threading.Thread) else "main thread"
+        told.append(f"Thread {name}:\n{''.join(stack.format()) if stack else ''}")
+    return "".join(told)
 
 
 def watch_extensions(worker: InterpreterInside) -> None:
@@ -148,7 +190,9 @@ def _note(name: str, error: ImportError) -> None:
 
 
 def explain(spec: str, error: _app.AppError) -> str:
-    """One line where an extension module refuses, else what went wrong with its traceback."""
+    """One line where an extension module of the app's refuses, else what went wrong with its traceback."""
+    if isinstance(error, _app.LoopError):
+        return str(error)
     for each in _chain(error):
         if isinstance(each, ImportError) and _REFUSAL.search(str(each)) and _refused:
             return (

@@ -15,10 +15,12 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from waitress._app import AppError, StartUpError
 from waitress._pool import sized_stacks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from waitress._native import Configured, Engine, InterpreterWorker
@@ -30,6 +32,8 @@ STACKS_SECONDS = 2.0
 MEMORY_SECONDS = 30.0
 # Py_NewInterpreterFromConfig and the per-interpreter GIL came with it (PEP 684).
 FIRST_VERSION = (3, 12)
+# What waitress._interpreter and waitress._asgi read of the settings.
+TOLD_VALUES = ("interface", "loop", "lifespan", "graceful_timeout")
 
 
 def load_app(configured: Configured, name: str, call: bool) -> Any:
@@ -46,8 +50,6 @@ def load_app(configured: Configured, name: str, call: bool) -> Any:
         )
     if configured["values"].get("reload"):
         raise _app.AppError("reload does not see what worker_class interpreter imports: use another class while you develop")
-    if configured["values"].get("interface") == "asgi":
-        raise _app.AppError("worker_class interpreter serves WSGI apps only: use worker_class process for an ASGI app")
     return AppName(name, call)
 
 
@@ -75,16 +77,20 @@ class AppName(NamedTuple):
 class Interpreters:
     """The interpreters of one server. The app is named, since no object can pass from one interpreter to another."""
 
-    def __init__(self, engine: Engine, app: AppName, logging_settings: dict[str, Any]) -> None:
+    def __init__(self, engine: Engine, app: AppName, logging_settings: dict[str, Any], values: Mapping[str, Any]) -> None:
         self._engine, self._app, self._logging = engine, app, logging_settings
+        self._values = {name: values[name] for name in TOLD_VALUES if name in values}
         self._lock = threading.Lock()
         self._workers: list[tuple[InterpreterWorker, threading.Thread]] = []
         self._former: list[tuple[InterpreterWorker, threading.Thread]] = []
         self._made = 0
+        self._loop = ""  # its name, of an ASGI app
 
     def describe(self) -> str:
         """For the line that is logged at the start."""
         count, threads = self._engine.interpreters, self._engine.threads
+        if self._loop:
+            return f"ASGI app on {count} interpreter{'s' * (count != 1)} with one event loop ({self._loop}){' each' * (count != 1)}"
         return f"{count} interpreter{'s' * (count != 1)} with {threads} thread{'s' * (threads != 1)} each"
 
     @property
@@ -97,13 +103,11 @@ class Interpreters:
         """Make them and load the app in each, one after the other: so an app that can't be loaded says so once, and no two interpreters import the
         same extension module at the same moment, for which CPython is not ready everywhere.
 
-        ``wait`` waits for the engine's wake-up byte. Raises AppError when the app can't be loaded.
+        ``wait`` waits for the engine's wake-up byte. Raises AppError when the app can't be loaded, StartUpError when an ASGI app refuses to start.
         """
         # CPython 3.13.0 frees the shared types of _datetime with the first interpreter that ends, unless the main one has imported it before
         # them: two `_interpreters.create("isolated")` that import datetime, then two destroy(), and the process aborts.
         import datetime  # noqa: F401
-
-        from waitress._app import AppError
 
         for _ in range(self._engine.interpreters):
             made = self._make()
@@ -111,23 +115,24 @@ class Interpreters:
                 wait()
             with self._lock:
                 self._workers.append(made)
-            state, problem = made[0].state()
-            if state != "serving":
-                raise AppError(problem or f"{made[0].name} has ended by itself")
+            self._check(made[0])
+            if not self._loop:
+                self._loop, note = made[0].loop()
+                if note:  # once: it is the same in all
+                    logger.info("%s", note)
 
     def replace(self, name: str) -> str:
         """Have a new interpreter serve in place of the one of that name, which finishes its requests and ends; others serve meanwhile.
 
-        Returns the new one's name when the old one is gone. Raises AppError when the app can't be loaded anew: then the old one stays.
+        Returns the new one's name when the old one is gone. Raises AppError when the app can't be loaded anew, or refuses to start: then the old one stays.
         """
-        from waitress._app import AppError
-
         fresh = self._make()
         fresh[0].wait()
-        state, problem = fresh[0].state()
-        if state != "serving":
+        try:
+            self._check(fresh[0])
+        except AppError:
             fresh[1].join()
-            raise AppError(problem)
+            raise
         with self._lock:
             old = next((each for each in self._workers if each[0].name == name), None)
             if old is not None:
@@ -158,7 +163,11 @@ class Interpreters:
             return [worker for worker, _ in self._workers + self._former]
 
     def end(self, seconds: float) -> list[str]:
-        """Tell all to leave and wait for them; the names of those whose threads are stuck."""
+        """Tell all to leave and wait for them, for event loops as much longer as their end may take; the names of those whose threads are stuck."""
+        if self._loop:
+            from waitress._asgi import CANCEL_SECONDS
+
+            seconds += 2 * float(self._values.get("graceful_timeout", 30)) + CANCEL_SECONDS
         deadline = time.monotonic() + seconds
         with self._lock:
             workers = self._workers + self._former
@@ -174,11 +183,19 @@ class Interpreters:
         with self._lock:
             name = f"waitress-interpreter-{self._made}"
             self._made += 1
-        worker = self._engine.interpreter(name, self._app.spec, self._app.call, list(sys.path), list(sys.argv), self._logging)
+        worker = self._engine.interpreter(name, self._app.spec, self._app.call, list(sys.path), list(sys.argv), self._logging, self._values)
         thread = threading.Thread(target=worker.run, name=name, daemon=True)
         with sized_stacks():  # the app is imported on it
             thread.start()
         return worker, thread
+
+    @staticmethod
+    def _check(worker: InterpreterWorker) -> None:
+        state, problem = worker.state()
+        if state == "not started":
+            raise StartUpError(problem)
+        if state != "serving":
+            raise AppError(problem or f"{worker.name} has ended by itself")
 
     def _note_end(self, worker: InterpreterWorker) -> None:
         if worker.state()[0] == "left":

@@ -87,12 +87,22 @@ def set_up(values: Mapping[str, Any], stream: Any = None, worker: str | None = N
         logging.basicConfig(handlers=[handler])
 
 
+def log(name: str, level: int, message: str, *arguments: object) -> None:
+    """An entry of the server's own threads: a filter or handler of the app that raises must not end them."""
+    try:
+        logging.getLogger(name).log(level, message, *arguments)
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+
+
 def _destinations(values: Mapping[str, Any], stream: Any, worker: str | None) -> list[logging.Handler]:
     json = JsonFormatter(worker) if values.get("log_format") == "json" else None
     made: list[logging.Handler] = []
     path = values.get("log_file")
     if path is not None:
-        handler = logging.StreamHandler(stream) if path == "-" else _file(path)
+        handler = logging.StreamHandler(stream) if path == "-" else _file(path, stream)
         handler.setFormatter(json or logging.Formatter(logging.BASIC_FORMAT if path == "-" else FILE_FORMAT))
         made.append(handler)
     if values.get("log_syslog"):
@@ -106,12 +116,11 @@ def _destinations(values: Mapping[str, Any], stream: Any, worker: str | None) ->
     return made
 
 
-def _file(path: str) -> logging.Handler:
-    from logging.handlers import WatchedFileHandler
+def _file(path: str, stream: Any) -> logging.Handler:
+    from waitress._log_file import LogFile
 
     try:
-        # Looks before each entry whether the file was moved; so rotation needs no signal.
-        return WatchedFileHandler(path, encoding="utf-8", errors="backslashreplace")
+        return LogFile(path, stream)
     except OSError as error:
         raise OSError(f"The log file {path} can't be opened: {error.strerror}") from error
 

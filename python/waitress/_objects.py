@@ -199,7 +199,7 @@ def contents(container: Any, sample: int = 64) -> tuple[str, int] | None:
     """What it holds, by a sample of its items: the usual type, and an estimate of the bytes that would go with them. None for what
     holds no items."""
     try:
-        if isinstance(container, dict):
+        if issubclass(type(container), dict):
             items = list(itertools.islice(dict.values(container), sample))
         elif type(container) in (list, tuple):
             items = list(container[:: max(1, len(container) // sample)][:sample])

@@ -73,7 +73,7 @@ def find(held: list[object], stopped: Callable[[], bool] = lambda: False) -> tup
 
 def _look_in_modules(wanted: Mapping[int, list[Trail]]) -> None:
     for module_name, module in list(sys.modules.items()):
-        if not isinstance(module, types.ModuleType):
+        if not issubclass(type(module), types.ModuleType):
             continue
         space = object.__getattribute__(module, "__dict__")
         for trail in wanted.get(id(space), ()):
@@ -117,13 +117,14 @@ def _is_ours(each: Any, ours: set[int]) -> bool:
 
 
 def _edge(holder: Any, target: int) -> Edge | None:
+    # By the type alone: isinstance() asks for __class__ too, which may be a property of the app's (Django's lazy objects load what they stand for).
     kind = type(holder)
     if kind is types.ModuleType:
         return None  # _look_in_modules knows better
-    if isinstance(holder, type):
+    if issubclass(kind, type):
         return Edge(1, name_of(holder), joins=True)  # its dict
-    if isinstance(holder, dict):
-        key = next((str(key) for key, value in list(dict.items(holder)) if id(value) == target), "?")
+    if issubclass(kind, dict):
+        key = next((key if type(key) is str else "?" for key, value in list(dict.items(holder)) if id(value) == target), "?")
         record = len(holder) <= RECORD_ITEMS and len(key) <= RECORD_KEY and key.isidentifier()
         return Edge(3, f"[{key!r}]" if record else "[...]", holder, f".{key}")
     if kind in (list, tuple, deque):

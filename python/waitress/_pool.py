@@ -95,7 +95,8 @@ class Pool:
             logger.error("Could not start %d more thread(s): %s", count, error)
 
     def _tell_stall(self, thread: int, seconds: float) -> None:
-        stack = stack_of(thread)
+        frame = getattr(self._engine, "frame_of_loop", None)
+        stack = stack_of(thread) if frame is None else stack_from(frame())
         if stack:
             logger.error("The event loop has not turned for %.1f s; the stack of its thread:\n%s", seconds, "".join(stack.format()).rstrip("\n"))
 

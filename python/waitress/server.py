@@ -12,7 +12,6 @@ import os
 import socket
 import sys
 import threading
-import traceback
 
 from waitress import _app, _exit, _interface, _logging, _signals
 from waitress._interpreters import AppName, Interpreters
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import WSGIApplication
 
-    from waitress._asgi import EventLoop
+    from waitress._asgi import EventLoops
     from waitress._memory import Reports
     from waitress._native import Configured, Engine
     from waitress._worker import Control
@@ -67,7 +66,8 @@ class Server:
         values = configured["values"]
         try:
             by_name = isinstance(application, AppName)
-            interface = "wsgi" if by_name else _interface.choose(application, values.get("interface", "auto"))
+            # Of an app by its name the first interpreter finds it out.
+            interface = "auto" if by_name else _interface.choose(application, values.get("interface", "auto"))
             sockets_app = self._load_sockets_app(values, interface, by_name)
             handoff = None if control is None else control.handoff
             self._engine: Engine = configured["open"](application, self._wake_engine.fileno(), dict(os.environ), handoff, interface)
@@ -80,15 +80,13 @@ class Server:
                 os.environ.pop(name, None)
         self._pool = Pool(self._engine, self._told_to_recycle)
         self._memory_seconds = float(configured["values"].get("memory_report") or 0)
-        self._interpreters = Interpreters(self._engine, application, _logging.stated(configured["values"])) if isinstance(application, AppName) else None
-        self._loop: EventLoop | None = None
+        self._interpreters = Interpreters(self._engine, application, _logging.stated(values), values) if isinstance(application, AppName) else None
+        self._loops: EventLoops | None = None
         self._has_threads = self._interpreters is None and interface == "wsgi"
         if interface == "asgi" or sockets_app is not None:
-            from waitress._asgi import EventLoop  # asyncio takes a tenth of a second to import, which WSGI apps need not wait for
+            from waitress import _asgi  # asyncio takes a tenth of a second to import, which WSGI apps need not wait for
 
-            self._loop = EventLoop(self._engine, sockets_app or application, values)
-            if values.get("worker_class") == "thread" and (values.get("workers") or 1) > 1 and interface == "asgi":
-                logger.warning("An ASGI app has one event loop here, whatever workers says: worker_class process gives each worker a process and a loop")
+            self._loops = _asgi.loops(self._engine, sockets_app or application, values, own=sockets_app is None)
         self._loaded = False
         self._descriptors = [(number, os.fstat(number).st_ino) for number in self._engine.descriptors] if os.name != "nt" else []
         self.effective_listen = [(str(host), str(port)) for host, port in self._engine.listen]
@@ -112,8 +110,8 @@ class Server:
 
     @property
     def tasks(self) -> list[dict[str, Any]]:
-        """The tasks of the event loop, and where each waits."""
-        return [] if self._loop is None else self._loop.tasks()
+        """The tasks of the event loops, and where each waits."""
+        return [] if self._loops is None else self._loops.tasks()
 
     def load(self) -> None:
         """Of worker class interpreter: load the app in each interpreter; of an ASGI app: have it start up. AppError when that fails. run()
@@ -124,8 +122,8 @@ class Server:
         try:
             if self._interpreters is not None:
                 self._interpreters.start(self._wait_for_engine)
-            elif self._loop is not None:
-                self._loop.start()
+            elif self._loops is not None:
+                self._loops.start()
         except BaseException:
             if self._interpreters is not None:
                 self._interpreters.end(INTERPRETER_SECONDS)
@@ -156,8 +154,8 @@ class Server:
         name = {"cpython": "CPython"}.get(sys.implementation.name, sys.implementation.name)
         threads = self._engine.threads
         workers = self._interpreters.describe() if self._interpreters else f"{threads} thread{'' if threads == 1 else 's'}"
-        if self._loop is not None:
-            loop = f"one event loop ({self._loop.name})"
+        if self._loops is not None:
+            loop = self._loops.describe()
             workers = f"{workers}, WebSockets on {loop}" if self._has_threads else f"ASGI app on {loop}"
         logger.info("%s %s, %s, engine %s", name, version, workers, _native.build)
 
@@ -295,22 +293,18 @@ class Server:
     def _log_events(self) -> None:
         if self._stopped_by:
             name, self._stopped_by = self._stopped_by, None
-            logger.info("%s: finishing the requests in flight; a second signal ends at once", name)
+            _logging.log("waitress", logging.INFO, "%s: finishing the requests in flight; a second signal ends at once", name)
         for name, level, message in self._engine.events():
-            try:
-                logging.getLogger(name).log(level, "%s", message)
-            except Exception:
-                # A filter or handler of the app that raises must not end the server: any client can cause an entry.
-                traceback.print_exc()
+            _logging.log(name, level, "%s", message)
 
     def _join(self) -> None:
-        stuck = self._loop.join(JOIN_SECONDS) if self._loop else []
+        stuck = self._loops.join(JOIN_SECONDS) if self._loops else []
         if self._interpreters is not None:
             stuck += self._interpreters.end(INTERPRETER_SECONDS)
         elif self._has_threads:
             stuck += self._pool.join(JOIN_SECONDS)
         if stuck:
-            logger.warning("%d thread(s) still running: %s", len(stuck), ", ".join(stuck))
+            _logging.log("waitress", logging.WARNING, "%d thread(s) still running: %s", len(stuck), ", ".join(stuck))
 
     def _release(self) -> None:
         # The engine first: after its close() it writes no more to the socket pair, whose descriptor may be reused.

@@ -13,17 +13,15 @@ internal abstract unsafe class PyCallable
     // The vectorcall function that every instance carries.
     private static readonly int VectorcallAt = PyOwned.Size;
 
-    private static readonly nint Definition = HeapType.Define(
-        typeof(PyCallable),
-        "waitress._native.Function"u8,
-        VectorcallAt + sizeof(nint),
-        HeapType.Default | HeapType.HasVectorcall | HeapType.DisallowInstantiation | HeapType.Immutable,
-        new HeapType.Slot(HeapType.Dealloc, PyOwned.DeallocSlot),
-        new HeapType.Slot(HeapType.Call, Api.PyVectorcall_Call),
-        new HeapType.Slot(HeapType.Members, HeapType.VectorcallAt(typeof(PyCallable), VectorcallAt)));
+    private static readonly nint Definition = Define("waitress._native.Function"u8, HeapType.Immutable);
+
+    private static readonly nint CoroutineDefinition = Define("waitress._native.CoroutineFunction"u8, 0);
 
     /// <summary>Makes the type, once per interpreter; the caller keeps it as long as the interpreter lives.</summary>
     public static PyNew CreateType() => HeapType.Create(Definition);
+
+    /// <summary>A type for callables that return awaitables: its attributes can be set, so that Python can mark it as a kind of coroutine functions.</summary>
+    public static PyNew CreateCoroutineType() => HeapType.Create(CoroutineDefinition);
 
     /// <summary>Answers a call with a new reference, or null with a Python error set. Runs attached.</summary>
     protected abstract PyNew Call(PyArguments arguments);
@@ -37,6 +35,15 @@ internal abstract unsafe class PyCallable
         *(nint*)(made.Pointer + VectorcallAt) = (nint)(delegate* unmanaged[Cdecl]<nint, nint*, nint, nint, nint>)&Vectorcall;
         return made;
     }
+
+    private static nint Define(ReadOnlySpan<byte> name, uint more) => HeapType.Define(
+        typeof(PyCallable),
+        name,
+        VectorcallAt + sizeof(nint),
+        HeapType.Default | HeapType.HasVectorcall | HeapType.DisallowInstantiation | more,
+        new HeapType.Slot(HeapType.Dealloc, PyOwned.DeallocSlot),
+        new HeapType.Slot(HeapType.Call, Api.PyVectorcall_Call),
+        new HeapType.Slot(HeapType.Members, HeapType.VectorcallAt(typeof(PyCallable), VectorcallAt)));
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static nint Vectorcall(nint self, nint* arguments, nint count, nint names)

@@ -24,6 +24,23 @@ internal ref struct PythonThread
     public static unsafe PyNew FrameOf(nint state) => Api.PyThreadState_GetFrame(state);
 
     /// <summary>
+    /// The frames in which the threads of the attached interpreter are: a list. Only from CPython 3.12 on: there no collection of Python's, which
+    /// could run other threads, comes before Python code runs again, so no thread ends in between.
+    /// </summary>
+    public static unsafe PyNew Frames()
+    {
+        using var frames = PySequences.NewList();
+        for (var state = Api.PyInterpreterState_ThreadHead(Api.PyInterpreterState_Get()); !frames.IsNull && state != 0; state = Api.PyThreadState_Next(state))
+        {
+            using var frame = FrameOf(state);
+            if (!frame.IsNull && !PySequences.Append(frames, frame.Borrow().New()))
+                return default;
+        }
+
+        return frames.Move();
+    }
+
+    /// <summary>
     /// Has an exception of that type raised in the thread, of this interpreter, as soon as it runs Python code: a call in C that waits is not broken off.
     /// Called attached. False: there is no such thread.
     /// </summary>

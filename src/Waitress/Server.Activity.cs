@@ -1,4 +1,5 @@
 using Waitress.Admin;
+using Waitress.Configuration;
 using Waitress.Http;
 using Waitress.Metrics;
 
@@ -24,7 +25,7 @@ internal sealed partial class Server : IActivity
         if (_routes is null || _live is null)
             return "{}";
         _routes.Wanted = true;
-        return ActivityReport.Write(_routes, _live, id => Serving(id)?.Thread.Name, TimeProvider.System);
+        return ActivityReport.Write(_routes, _live, IsAsgi ? Settings.Asgi : Settings.Wsgi, id => Serving(id)?.Thread.Name, TimeProvider.System);
     }
 
     /// <summary>The ident of the Python thread that has a request; 0 when none has.</summary>
@@ -43,8 +44,8 @@ internal sealed partial class Server : IActivity
     {
         foreach (var pool in _pools)
             pool.Orders.AskCollector();
-        if (IsAsgi)
-            Orders.AskCollector();
+        foreach (var home in Homes)
+            home.Orders.AskCollector();
     }
 
     private Workers.Worker? Serving(long request) => _live?.Find(request) is { } exchange

@@ -30,11 +30,11 @@ internal sealed partial class Server
     private PoolFigures WithLoops(PoolFigures sum)
     {
         var loops = _loops.All;
-        var stuck = loops.Count > 0 && loops.All(loop => loop.WaitingSince != 0) ? loops.Max(loop => loop.WaitingSince) : 0;
+        var stuck = loops.Count > 0 && loops.All(loop => loop.Inbox.WaitingSince != 0) ? loops.Max(loop => loop.Inbox.WaitingSince) : 0;
         return sum with
         {
             Threads = loops.Count,
-            Busy = loops.Sum(loop => loop.Unanswered),
+            Busy = loops.Sum(loop => loop.Inbox.Open),
             TimedOut = _loops.Sums.TimedOut,
             EveryBusySince = (long)(stuck * (1e9 / TimeProvider.System.TimestampFrequency)),
             Refused = _limits.Refused,

@@ -95,6 +95,6 @@ internal sealed partial class Server
         region[MetricTable.Messages.Place + 1] = loops.Sent;
         region[MetricTable.LoopStalls.Place] = loops.Stalls;
         lock (_gate)
-            CollectorFigures.Write(region, _formerCollectors, _pools.Select(each => each.Collector).Append(_loopCollector));
+            CollectorFigures.Write(region, _formerCollectors, _pools.Select(each => each.Collector).Concat(Homes.Select(each => each.Collector)));
     }
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using Waitress.Metrics;
 using Waitress.Telemetry;
 using Waitress.Tls;
 
@@ -9,7 +10,8 @@ internal sealed partial class Server
 {
     private readonly CertificateWatch? _certificates;
 
-    private TlsOptions? NewTls() => _certificates is null ? null : new TlsOptions(_certificates, _settings.Ident, TimeProvider.System, _log);
+    private TlsOptions? NewTls() => _certificates is null ? null : new TlsOptions(
+        _certificates, _settings.Ident, TimeProvider.System, _log, failure => _figures.Count(MetricTable.HandshakesFailed, (int)failure));
 
-    private void Http2Failed(EndPoint? peer, string reason) => _log.Post(LogEvent.Http2Failed, peer is IPEndPoint ? peer : "localhost", reason);
+    private void Http2Failed(EndPoint? peer, string reason) => _log.Post(LogEvent.Http2Failed, peer, reason);
 }

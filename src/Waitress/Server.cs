@@ -51,7 +51,8 @@ internal sealed partial class Server : IDisposable
         Settings settings, IReadOnlyList<ListenSocket> sockets, LoadedCertificates? certificates, Handoff? handoff, Interpreter interpreter, PyRef app, Mailbox log,
         AccessLog? accessLog)
     {
-        (_settings, _sockets, _log, _accessLog) = (settings, sockets, log, accessLog);
+        (_settings, _sockets, _log, _accessLog, _interface) = (settings, sockets, log, accessLog, settings.Interface);
+        _loops = new EventLoops(settings.LimitConcurrency ?? int.MaxValue);
         if (accessLog is not null)
             _observed += accessLog.Add;
         (_figures, _alone) = OpenFigures(handoff, log);
@@ -76,6 +77,7 @@ internal sealed partial class Server : IDisposable
         if (settings.Interpreters == 0 && !IsAsgi)
             _pools = [_pool = NewPool(interpreter, app, null)];
         Orders = _pool?.Orders ?? new Orders(log.Wake);
+        LoopHome = new LoopHome(Orders);
         _watcher = new Watcher(_queue, _pool, _limits, settings, interpreter.IsParallel, log, TimeProvider.System);
 
         var connections = new ConnectionGate(settings.ConnectionLimit, TimeProvider.System, TellCrowded, _slot, _figures);
@@ -153,7 +155,7 @@ internal sealed partial class Server : IDisposable
                 return; // A signal came first; there is nothing to stop.
             _watcher.Start();
             if (HasLoops)
-                _loopWatch = new LoopWatch(_loops, _settings, Orders, TimeProvider.System);
+                _loopWatch = new LoopWatch(_loops, _settings, TimeProvider.System);
             _accessLog?.Start();
             _spans?.Start();
             _metrics?.Start();

@@ -175,6 +175,18 @@ async def broadcast(s):
         everybody.discard(s)
 
 
+async def lingering(s):
+    """Ends while a task of its own, which nobody else knows, waits for a message."""
+    await s.accept()
+
+    async def wait():
+        message = await s.receive()
+        mark(message["type"], s.name, message["code"])
+
+    asyncio.create_task(wait())
+    await asyncio.sleep(0)
+
+
 async def never(s):
     """Does not decide before the client has left."""
     await s.receive()

@@ -180,6 +180,16 @@ async def mistake(r):
             await r.send({"type": "http.response.trailers", "headers": []})
         elif kind == "websocket":
             await r.send({"type": "websocket.accept"})
+        elif kind == "hint-text":
+            await r.send({"type": "http.response.early_hint", "links": ["</a>"]})
+        elif kind == "hint-bytes":
+            await r.send({"type": "http.response.early_hint", "links": b"</a>"})
+        elif kind == "hint-none":
+            await r.send({"type": "http.response.early_hint"})
+        elif kind == "hint-newline":
+            await r.send({"type": "http.response.early_hint", "links": [b"</a>", b"</b>\r\nc: d"]})
+        elif kind == "hint-large":
+            await r.send({"type": "http.response.early_hint", "links": [b"</a>" * 1000] * 5})
         elif kind == "no-argument":
             await r.send()
         elif kind == "receive-argument":
@@ -307,6 +317,18 @@ async def tasks(r):
     await r.body(" ".join(seen).encode())
 
 
+async def lingering(r):
+    """Ends while a task of its own, which nobody else knows, waits for a message."""
+    async for _ in r.blocks():
+        pass
+
+    async def wait():
+        mark((await r.receive())["type"], r.name)
+
+    asyncio.create_task(wait())
+    await asyncio.sleep(0)
+
+
 async def slow_body(r):
     """Gives up waiting for the body, and takes it all the same."""
     sha = hashlib.sha256()
@@ -384,6 +406,30 @@ async def trailers(r):
     await r.body(b"")
     await r.send({"type": "http.response.trailers", "headers": [(b"x-sum", b"42")], "more_trailers": True})
     await r.send({"type": "http.response.trailers", "headers": [(b"x-more", b"43")]})
+
+
+async def hints(r):
+    """One before the head, with a gate behind it; one between head and body; and one that comes too late."""
+    def hint(*links):
+        return {"type": "http.response.early_hint", "links": links}
+
+    await r.send(hint(b"</a.css>; rel=preload; as=style", b"</caf\xe9.js>; rel=preload; as=script"))
+    if "gate" in r.query:
+        await r.gate()
+    for number in range(int(r.query.get("many", 0))):
+        await r.send(hint(b"</%d>" % number))
+        await asyncio.sleep(0)
+    await r.start(200, [(b"x-final", b"yes")])
+    await r.send(hint(b"</" + b"x" * 300 + b">"))
+    await r.send(hint())
+    await r.body(b"hin", more=True)
+    await r.send(hint(b"</late>"))
+    await r.body(b"ted")
+
+
+async def large_head(r):
+    await r.start(200, [(b"x-large-%d" % number, web.pattern(1000, number).hex().encode()) for number in range(20)])
+    await r.body(b"large")
 
 
 async def thread(r):

@@ -4,7 +4,7 @@ import types
 import unittest
 
 from waitress import _asgi
-from waitress._app import AppError, StartUpError
+from waitress._app import AppError, LoopError, StartUpError
 
 
 async def innermost(future):
@@ -50,6 +50,9 @@ class Inbox:
     def drain(self):
         self.drained += 1
         return self.open
+
+    def unanswered(self):
+        return 0
 
     def close(self):
         self.closed = True
@@ -156,6 +159,83 @@ class EventLoopTest(unittest.TestCase):
 
     def test_join_before_the_start_is_nothing(self):
         self.assertEqual(_asgi.EventLoop(Engine(), None, {}).join(1), [])
+
+    def test_loop_that_is_refused_is_noted_and_asyncios_own_taken(self):
+        class Refusing:
+            def find_spec(self, name, path=None, target=None):
+                if name == "uvloop":
+                    raise ImportError("module uvloop.loop does not support loading in subinterpreters")
+
+        kept, finder = _asgi.sys.modules.pop("uvloop", None), Refusing()
+        _asgi.sys.meta_path.insert(0, finder)
+        try:
+            loop, note = _asgi.new_loop("auto")
+            loop.close()
+            self.assertEqual(
+                note,
+                "uvloop is installed and can not be used here (module uvloop.loop does not support loading in subinterpreters): the event loop is asyncio's own",
+            )
+            with self.assertRaisesRegex(LoopError, r"^loop uvloop: uvloop can not be used here \(module uvloop.loop does not"):
+                _asgi.new_loop("uvloop")
+        finally:
+            _asgi.sys.meta_path.remove(finder)
+            if kept is not None:
+                _asgi.sys.modules["uvloop"] = kept
+
+
+class ManyEngine:
+    """An engine that gives each loop an inbox of its own."""
+
+    def __init__(self):
+        self.engines = []
+
+    def loop(self, app, tools, wake_fd):
+        self.engines.append(Engine())
+        return self.engines[-1].loop(app, tools, wake_fd)
+
+
+class EventLoopsTest(unittest.TestCase):
+    def test_each_loop_has_its_thread_and_its_lifespan(self):
+        seen, engine = [], ManyEngine()
+        loops = _asgi.EventLoops(engine, lifespan_app(seen), {"loop": "asyncio", "graceful_timeout": 5}, 3)
+        loops.start()
+        self.assertEqual(loops.describe(), "3 event loops (asyncio)")
+        self.assertEqual([each.thread for each in engine.engines], ["waitress-loop-0", "waitress-loop-1", "waitress-loop-2"])
+        states = [each.tools.state for each in engine.engines]
+        self.assertEqual((states, len({id(state) for state in states})), ([{"x": 1}] * 3, 3))
+        self.assertEqual(len(loops.tasks()), 6)  # each loop's main task, and its lifespan's
+        for each in engine.engines:
+            each.end()
+        self.assertEqual((loops.join(10), seen), ([], ["shutdown"] * 3))
+
+    def test_start_up_that_fails_in_one_ends_the_others(self):
+        seen, engine, started = [], ManyEngine(), []
+
+        async def app(scope, receive, send):
+            started.append(threading.current_thread().name)
+            await lifespan_app(seen, failed=len(started) == 2)(scope, receive, send)
+
+        loops = _asgi.EventLoops(engine, app, {"loop": "asyncio", "graceful_timeout": 5}, 3)
+        with self.assertRaises(StartUpError):
+            loops.start()
+        self.assertEqual((started, seen), (["waitress-loop-0", "waitress-loop-1"], ["shutdown"]))
+        self.assertFalse([thread.name for thread in threading.enumerate() if thread.name.startswith("waitress-loop")])
+        self.assertTrue(engine.engines[0].inbox.closed)
+
+    def test_workers_are_loops_on_a_free_threaded_python_alone(self):
+        parallel, values = _asgi.is_parallel, {"worker_class": "thread", "workers": 2, "workers_stated": True}
+        try:
+            _asgi.is_parallel = lambda: True
+            self.assertEqual(len(_asgi.loops(None, None, values, own=True)._loops), 2)
+            self.assertEqual(len(_asgi.loops(None, None, values, own=False)._loops), 1)
+            self.assertEqual(len(_asgi.loops(None, None, {**values, "worker_class": "process"}, own=True)._loops), 1)
+            self.assertEqual(len(_asgi.loops(None, None, {**values, "workers_stated": False}, own=True)._loops), 1)
+            _asgi.is_parallel = lambda: False
+            with self.assertLogs("waitress", "WARNING") as logs:
+                self.assertEqual(len(_asgi.loops(None, None, values, own=True)._loops), 1)
+            self.assertIn("has one event loop here", logs.output[0])
+        finally:
+            _asgi.is_parallel = parallel
 
 
 if __name__ == "__main__":

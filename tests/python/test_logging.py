@@ -90,6 +90,44 @@ class SetUpTest(LoggingCase):
         self.logger.warning("two")
         self.assertEqual((len(self.read("log")), len(self.read("log.1"))), (1, 1))
 
+    @unittest.skipIf(os.name == "nt", "an open file can't be renamed there")
+    def test_file_whose_folder_has_gone_sends_entries_to_standard_error_until_it_is_back(self):
+        os.mkdir(self.path("logs"))
+        _logging.set_up({"log_file": self.path("logs/log")})
+        os.rename(self.path("logs"), self.path("logs.1"))
+        self.logger.warning("one")
+        self.logger.warning("two")
+        first, one, two = self.errors.getvalue().splitlines()
+        self.assertRegex(first, r"ERROR waitress: The log file .*log can't be written: .*; entries go to standard error until it can$")
+        self.assertRegex(one + two, r"WARNING waitress: one.*WARNING waitress: two$")
+        os.mkdir(self.path("logs"))
+        self.logger.warning("three")
+        self.assertRegex("".join(self.read("logs/log")), r"WARNING waitress: three$")
+        self.assertEqual(len(self.errors.getvalue().splitlines()), 3)
+
+    @unittest.skipUnless(os.path.exists("/dev/full"), "a device that is always full is Linux's")
+    def test_file_without_room_sends_entries_to_standard_error_without_a_stack(self):
+        _logging.set_up({"log_file": "/dev/full"})
+        self.logger.warning("one")
+        self.logger.warning("two")
+        lines = self.errors.getvalue().splitlines()
+        self.assertEqual(len(lines), 3, lines)
+        self.assertIn("The log file /dev/full can't be written: No space left", lines[0])
+        stream = io.StringIO()
+        _logging.set_up({"log_file": "/dev/full"}, stream)
+        self.logger.warning("three")
+        self.assertIn("three", stream.getvalue())
+        self.assertNotIn("three", self.errors.getvalue())
+
+    def test_entry_whose_handler_raises_does_not_end_who_writes_it(self):
+        class Broken(logging.Handler):
+            def emit(self, record):
+                raise ValueError("of the app")
+
+        self.logger.addHandler(Broken())
+        _logging.log("waitress", logging.ERROR, "said %s", "x")
+        self.assertIn("ValueError: of the app", self.errors.getvalue())
+
     def test_set_up_again_replaces_what_was_there(self):
         _logging.set_up({"log_file": self.path("log")})
         _logging.set_up({"log_file": self.path("log2")})

@@ -53,6 +53,17 @@ class Rude:
     __hash__ = None
 
 
+class Lazy:
+    """As Django's lazy objects, which load what they stand for when somebody asks what they are."""
+
+    @property
+    def __class__(self):
+        raise AssertionError("called")
+
+    def __str__(self):
+        raise AssertionError("called")
+
+
 @functools.lru_cache(maxsize=None)
 def cached(number):
     return [number]
@@ -217,6 +228,15 @@ class LargestTest(unittest.TestCase):
         self.assertEqual(where(report, STATE[1]), [f"{__name__}.STATE[...]"])  # noqa: F821
         self.assertEqual(where(report, TABLE["secret"]), [f"{__name__}.TABLE[...]"])  # noqa: F821
         self.assertNotIn("secret", json.dumps(report["largest"]))
+
+    def test_neither_keys_nor_holders_are_asked_what_they_are(self):
+        lazy = Lazy()
+        lazy.items = large(5012)
+        globals()["STATE"] = {Lazy(): large(5013)}
+        self.addCleanup(globals().pop, "STATE")
+        report = _memory.Reports().make(limit=0)
+        self.assertEqual(where(report, lazy.items), [f"{__name__}.Lazy.items"])
+        self.assertEqual(where(report, next(iter(STATE.values()))), [f"{__name__}.STATE[...]"])  # noqa: F821
 
     def test_functions_caches_and_generators(self):
         def with_default(items=large(5008)):  # noqa: B008

@@ -214,6 +214,32 @@ class ReopenTest(unittest.TestCase):
             with open(path) as file:
                 self.assertEqual(file.read().splitlines()[-1], "two")
 
+    @unittest.skipIf(os.name == "nt", "an open file can't be renamed there")
+    def test_file_that_can_not_be_opened_anew_keeps_the_old_one_and_others_are_done(self):
+        with tempfile.TemporaryDirectory() as folder:
+            gone, there = os.path.join(folder, "gone"), os.path.join(folder, "there")
+            os.mkdir(gone)
+            handlers = [logging.FileHandler(os.path.join(gone, "log")), logging.FileHandler(there)]
+            loggers = [logging.getLogger(f"test_worker.{number}") for number in range(2)]
+            try:
+                for logger, handler in zip(loggers, handlers):
+                    logger.addHandler(handler)
+                os.rename(gone, gone + ".1")
+                os.rename(there, there + ".1")
+                with self.assertLogs("waitress", logging.ERROR) as told:
+                    _reopen.reopen()
+                for logger in loggers:
+                    logger.warning("still")
+            finally:
+                for logger, handler in zip(loggers, handlers):
+                    logger.removeHandler(handler)
+                    handler.close()
+            self.assertEqual(len(told.output), 1)
+            self.assertIn(os.path.join(gone, "log"), told.output[0])
+            for path in (os.path.join(gone + ".1", "log"), there):
+                with open(path) as file:
+                    self.assertEqual(file.read(), "still\n")
+
 
 if __name__ == "__main__":
     unittest.main()

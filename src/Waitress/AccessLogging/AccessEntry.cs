@@ -53,8 +53,7 @@ internal readonly struct AccessEntry(AccessLogPlace place, Exchange? exchange, R
 
     private static string? RefusedAddress(EndPoint? remote) => remote switch
     {
-        IPEndPoint { Address: { IsIPv4MappedToIPv6: true } mapped } => mapped.MapToIPv4().ToString(),
-        IPEndPoint ip => ip.Address.ToString(),
+        IPEndPoint ip => PeerAddress.TextOf(ip.Address),
         null => null,
         _ => "localhost", // As PeerAddress has it for a unix socket.
     };

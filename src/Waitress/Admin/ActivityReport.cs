@@ -15,7 +15,7 @@ internal static class ActivityReport
     // Of a worker with hundreds of routes those with the longest times and all that fail; the whole of it would be a waste to send once a second.
     private const int MostRoutes = 100;
 
-    public static string Write(RouteTable table, LiveRequests live, Func<long, string?> thread, TimeProvider time)
+    public static string Write(RouteTable table, LiveRequests live, string kind, Func<long, string?> thread, TimeProvider time)
     {
         var buffer = new ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(buffer))
@@ -23,6 +23,7 @@ internal static class ActivityReport
             var (routes, lost) = table.Read();
             var (oldest, more) = live.Read(MostRequests);
             json.WriteStartObject();
+            json.WriteString("interface", kind);
             json.WriteBoolean("partial", lost);
             json.WriteBoolean("more", more);
             json.WriteStartArray("routes");

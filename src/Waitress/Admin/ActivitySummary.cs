@@ -20,6 +20,9 @@ internal sealed class ActivitySummary
             Add(slot, report);
     }
 
+    /// <summary>What kind of app the workers serve (the setting's words); null when none has said.</summary>
+    public string? Interface { get; private set; }
+
     public void Write(Utf8JsonWriter json)
     {
         json.WriteStartObject("routes");
@@ -54,6 +57,8 @@ internal sealed class ActivitySummary
             var root = document.RootElement;
             if (!root.TryGetProperty("routes", out var routes) || !root.TryGetProperty("requests", out var requests))
                 return;
+            if (root.TryGetProperty("interface", out var kind))
+                Interface = kind.GetString();
             _lost |= root.GetProperty("partial").GetBoolean();
             _more |= root.GetProperty("more").GetBoolean();
             foreach (var route in routes.EnumerateArray())

@@ -12,7 +12,7 @@ namespace Waitress.Admin;
 /// one must be able to leave it to the other and to come back, which a wait in the kernel does not allow (<see cref="Acceptor"/>). The price is four
 /// looks a second at a flag; a connection waits for none of them.
 /// </summary>
-internal sealed class AdminListener(ListenSocket socket, EndPoint endPoint, SocketConnectionContextFactory contexts) : IConnectionListener
+internal sealed class AdminListener(ListenSocket socket, EndPoint endPoint, SocketConnectionContextFactory contexts, AdminConnections connections) : IConnectionListener
 {
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(250);
 
@@ -110,6 +110,7 @@ internal sealed class AdminListener(ListenSocket socket, EndPoint endPoint, Sock
         if (accepted.AddressFamily != AddressFamily.Unix)
             accepted.NoDelay = true;
         var connection = contexts.Create(accepted);
+        connections.Add(connection);
         if (!_accepted.Writer.TryWrite(connection))
             connection.Abort();
     }

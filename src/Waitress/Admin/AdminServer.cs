@@ -19,7 +19,7 @@ namespace Waitress.Admin;
 /// <summary>The server of the admin address.</summary>
 internal sealed class AdminServer : IConnectionListenerFactory, IConnectionListenerFactorySelector, IDisposable
 {
-    /// <summary>Scrapers, probes and a few people's pages; further ones wait in the backlog or are closed.</summary>
+    /// <summary>Scrapers, probes and a few people's pages; one more takes the place of the oldest.</summary>
     public const int MostConnections = 64;
 
     private const int Backlog = 64;
@@ -33,6 +33,7 @@ internal sealed class AdminServer : IConnectionListenerFactory, IConnectionListe
     private readonly SocketConnectionContextFactory _contexts;
     private readonly KestrelServer _kestrel;
     private readonly List<AdminListener> _listeners = [];
+    private readonly AdminConnections _connections = new(MostConnections);
     private bool _resting;
 
     private AdminServer(IReadOnlyList<ListenSocket> sockets, AdminApplication application, Mailbox log)
@@ -110,7 +111,7 @@ internal sealed class AdminServer : IConnectionListenerFactory, IConnectionListe
 
     public ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
     {
-        var listener = new AdminListener(((ListenEndPoint)endpoint).Socket, endpoint, _contexts);
+        var listener = new AdminListener(((ListenEndPoint)endpoint).Socket, endpoint, _contexts, _connections);
         listener.Rest(_resting);
         _listeners.Add(listener);
         return new ValueTask<IConnectionListener>(listener);
@@ -119,7 +120,6 @@ internal sealed class AdminServer : IConnectionListenerFactory, IConnectionListe
     private static KestrelServerOptions KestrelOptions(IReadOnlyList<ListenSocket> sockets)
     {
         var options = new KestrelServerOptions { AddServerHeader = false };
-        options.Limits.MaxConcurrentConnections = MostConnections;
         options.Limits.MaxRequestBodySize = 0; // No request here has one.
         options.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
         foreach (var socket in sockets)

@@ -37,17 +37,18 @@ internal sealed partial class StatusJson
         var buffer = new ArrayBufferWriter<byte>(16 * 1024);
         using (var json = new Utf8JsonWriter(buffer))
         {
+            var summary = new ActivitySummary(reports, partial);
             var status = new StatusJson(json, service, settings, history, time);
             json.WriteStartObject();
             json.WriteNumber("time", Seconds(status.UnixNow));
-            status.WriteService();
+            status.WriteService(summary.Interface);
             status.WriteNow();
             status.WriteTotals();
             status.WriteRates();
             status.WriteTimes();
             status.WriteHistory();
             status.WriteWorkers();
-            new ActivitySummary(reports, partial).Write(json);
+            summary.Write(json);
             json.WriteEndObject();
         }
 
@@ -56,14 +57,14 @@ internal sealed partial class StatusJson
 
     private long UnixNow => (_time.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks * TimeSpan.NanosecondsPerTick;
 
-    private void WriteService()
+    private void WriteService(string? kind)
     {
         var (supervisor, reason) = (_now.Service(Fact.Pid), Service.NotReady(_now));
         _json.WriteStartObject("service");
         _json.WriteString("version", Service.Version);
         _json.WriteString("python", _service.Python);
         _json.WriteString("app", _service.App);
-        _json.WriteString("interface", "wsgi");
+        _json.WriteString("interface", kind); // A supervisor does not know what auto has found.
         _json.WriteNumber("pid", Environment.ProcessId);
         _json.WriteBoolean("supervised", supervisor != 0);
         _json.WriteString("state", ((ServiceState)_now.Service(Fact.State)).ToString().ToLowerInvariant());

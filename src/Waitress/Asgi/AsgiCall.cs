@@ -15,7 +15,7 @@ internal abstract class AsgiCall(EventLoop loop, Exchange exchange)
     // At so many it is looked for futures that were given up: an app may do so again and again while nothing happens.
     private int _pruneAt = 32;
     private PyPin? _task;
-    private bool _touched, _taskEnded;
+    private bool _touched, _taskEnded, _answered;
     private long _begun;
 
     protected EventLoop Loop => loop;
@@ -50,10 +50,10 @@ internal abstract class AsgiCall(EventLoop loop, Exchange exchange)
         _begun = TimeProvider.System.GetTimestamp();
         exchange.Taken(_begun, 0);
         using var scope = BuildScope(scopes);
-        var type = side.Interpreter.CallableType.Ref;
+        var type = side.CoroutineType.Ref;
         using var receive = scope.IsNull ? default : new ReceiveCallable(this, side.Interpreter.AwaitableType).ToPython(type);
         using var send = receive.IsNull ? default : new SendCallable(this).ToPython(type);
-        using var ended = send.IsNull ? default : new EndedCallable(this).ToPython(type);
+        using var ended = send.IsNull ? default : new EndedCallable(this).ToPython(side.Interpreter.CallableType.Ref);
         using var coroutine = ended.IsNull ? default : PyObjects.Call(side.Serve.Ref, side.App.Ref, scope, receive, send, ended);
         using var task = coroutine.IsNull ? default : PyObjects.Call(side.CreateTask.Ref, coroutine);
         if (!task.IsNull)
@@ -71,15 +71,22 @@ internal abstract class AsgiCall(EventLoop loop, Exchange exchange)
     public void TaskEnded(PyRef error)
     {
         _taskEnded = true;
-        loop.Forget(this);
-        Release();
+        if (_answered)
+            loop.Forget(this);
+        _task?.Dispose();
+        _task = null;
         AppEnded(error.IsNone ? default : error);
+
+        // Other tasks of the app may still wait in receive() or send(); nobody but us knows them.
+        WakeWaiting();
     }
 
     /// <summary>The loop has ended before the app has.</summary>
     public void Abandon()
     {
-        Release();
+        DropWaiting();
+        _task?.Dispose();
+        _task = null;
         AppAbandoned();
     }
 
@@ -107,8 +114,17 @@ internal abstract class AsgiCall(EventLoop loop, Exchange exchange)
         IsOver = true;
         exchange.StopWatchingClient();
         exchange.Answered(TimeProvider.System.GetTimestamp());
-        loop.Answered();
+        loop.Inbox.Answered();
+        HandedBack();
         exchange.Complete();
+    }
+
+    /// <summary>The exchange is no longer this call's, nor that of another that answers for it. Detached.</summary>
+    protected virtual void HandedBack()
+    {
+        _answered = true;
+        if (_taskEnded)
+            loop.Forget(this);
     }
 
     protected Step Wait()
@@ -121,6 +137,9 @@ internal abstract class AsgiCall(EventLoop loop, Exchange exchange)
         _waiting.Add(future.Borrow().Pin());
         return Step.Wait(future.Move());
     }
+
+    /// <summary>Whether a task may wait in receive() or send().</summary>
+    protected bool IsWaitedFor => _waiting.Count > 0;
 
     protected void WakeWaiting()
     {
@@ -143,6 +162,9 @@ internal abstract class AsgiCall(EventLoop loop, Exchange exchange)
         return error.IsNull ? default : PythonError.Raise(error.Borrow());
     }
 
+    /// <summary>Whether the task was cancelled because its loop ends while others go on, so that the client may try again.</summary>
+    protected bool IsEndOfLoop(PyRef error) => loop.Stops && !error.IsNull && PyObjects.IsInstance(error, loop.Side.CancelledError.Ref);
+
     /// <summary>Whether the error only says that the client has gone.</summary>
     protected bool IsDeparture(PyRef error) =>
         PyObjects.IsInstance(error, loop.Side.ClientDisconnected.Ref) || PyObjects.IsInstance(error, loop.Side.CancelledError.Ref);
@@ -164,13 +186,6 @@ internal abstract class AsgiCall(EventLoop loop, Exchange exchange)
         using var done = _task is null || request.IsNull || limit.IsNull ? default : PyObjects.Call(loop.Side.Expire.Ref, _task.Ref, request, limit);
         if (done.IsNull && PythonError.IsSet)
             PythonError.WriteUnraisable(loop.Side.App.Ref);
-    }
-
-    private void Release()
-    {
-        DropWaiting();
-        _task?.Dispose();
-        _task = null;
     }
 
     private void PruneWaiting()

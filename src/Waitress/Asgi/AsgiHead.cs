@@ -32,6 +32,34 @@ internal static class AsgiHead
     public static HeadMistake? ApplyTrailers(PyRef message, MessageKeys keys, ResponseWriter response) =>
         EachHeader(message, keys, (name, value) => ResponseHead.Check(name, value) ?? AddTrailer(name, value, response));
 
+    /// <summary>The links of http.response.early_hint.</summary>
+    public static HeadMistake? ReadLinks(PyRef message, MessageKeys keys, List<string> links)
+    {
+        const string Wanted = "http.response.early_hint needs links, which is an iterable of bytes";
+        using var all = PyDicts.Get(message, keys.Links.Ref);
+        using var iterator = all.IsNull || PyObjects.IsText(all) || PyObjects.IsBytes(all) ? default : PyObjects.Iterate(all);
+        while (!iterator.IsNull)
+        {
+            using var link = PyObjects.Next(iterator);
+            if (link.IsNull)
+                break;
+            if (!TryRead(link, out var value))
+            {
+                PythonError.Clear();
+                return new(Fault.Type, $"link {PyObjects.Represent(link)} is not bytes");
+            }
+
+            if (ResponseHead.Check("Link", value) is { } mistake)
+                return mistake;
+            links.Add(value);
+        }
+
+        if (!iterator.IsNull && !PythonError.IsSet)
+            return null;
+        PythonError.Clear();
+        return new(Fault.Type, Wanted);
+    }
+
     private static HeadMistake? AddTrailer(string name, string value, ResponseWriter response)
     {
         response.AddTrailer(name, value);

@@ -41,19 +41,14 @@ internal enum LoopEvent
 /// </summary>
 internal sealed partial class EventLoop : IDisposable
 {
-    private readonly Lock _gate = new();
     private readonly Socket _wake;
-    private readonly int _most;
     private readonly Scopes _scopes;
-    private readonly HashSet<AsgiCall> _calls = [];
+    private readonly HashSet<AsgiCall> _calls = []; // Until both are done: the app's task, and the answer.
     private readonly List<AsgiCall> _touched = [];
     private readonly List<AsgiCall> _leaving = [];
-    private List<Item> _coming = [], _going = [];
-    private long _armed; // Since when the loop is to turn for us, as a timestamp; 0: it is at rest, and has to be woken for what comes.
     private readonly TimeSpan _requestTimeout;
     private long _timedOut;
-    private int _unanswered;
-    private bool _closed, _stopping, _stopTold, _flushDue, _disposed, _closeSeen;
+    private bool _stopTold, _flushDue, _disposed, _closeSeen;
 
     /// <param name="interpreter">The interpreter in which the loop runs.</param>
     /// <param name="app">The app.</param>
@@ -61,12 +56,12 @@ internal sealed partial class EventLoop : IDisposable
     /// <param name="wakeDescriptor">The sending end of the socket pair on which the loop waits; Python's to close.</param>
     /// <param name="settings">Limits.</param>
     /// <param name="log">Where faults go.</param>
-    public EventLoop(Interpreter interpreter, PyRef app, PyRef tools, int wakeDescriptor, Settings settings, Mailbox log)
+    /// <param name="home">What the loops of that interpreter share.</param>
+    public EventLoop(Interpreter interpreter, PyRef app, PyRef tools, int wakeDescriptor, Settings settings, Mailbox log, LoopHome home)
     {
-        (Settings, Log) = (settings, log);
+        (Settings, Log, Home, Inbox) = (settings, log, home, new LoopInbox<Exchange, AsgiCall>(SendByte));
         Side = new LoopSide(interpreter, app, tools, this);
         _scopes = new Scopes(Side, settings);
-        _most = settings.LimitConcurrency ?? int.MaxValue;
         _requestTimeout = TimeSpan.FromSeconds(settings.RequestTimeout);
         _wake = new Socket(new SafeSocketHandle(wakeDescriptor, ownsHandle: false)) { Blocking = false };
     }
@@ -77,20 +72,21 @@ internal sealed partial class EventLoop : IDisposable
 
     public LoopSide Side { get; }
 
-    /// <summary>Requests that the app has not answered whole yet, those in the inbox included.</summary>
-    public int Unanswered => Volatile.Read(ref _unanswered);
+    public LoopHome Home { get; }
 
-    /// <summary>Since when events wait for the loop's next turn, as a timestamp; 0: none does. An old one: the loop is blocked.</summary>
-    public long WaitingSince => Interlocked.Read(ref _armed);
+    public LoopInbox<Exchange, AsgiCall> Inbox { get; }
 
     /// <summary>The Python thread's ident.</summary>
     public long Thread { get; } = PythonThread.Ident;
 
+    /// <summary>The Python thread's state, for <see cref="PythonThread.FrameOf"/>.</summary>
+    public nint ThreadState { get; } = PythonThread.State;
+
     /// <summary>Requests over request_timeout, in all.</summary>
     public long TimedOut => Volatile.Read(ref _timedOut);
 
-    /// <summary>Has the loop turn, for the sake of who wants to see it, and look for requests that take too long; any thread.</summary>
-    public void Poke() => Wake();
+    /// <summary>Whether calls have been told of the stop. The loop's thread only.</summary>
+    public bool Stops => _stopTold;
 
     /// <summary>The wake-up: sees to everything that was posted. False: no more will come.</summary>
     public bool Drain()
@@ -102,28 +98,20 @@ internal sealed partial class EventLoop : IDisposable
 
     private bool Turn()
     {
-        bool goesOn, stops;
-        lock (_gate)
-        {
-            stops = _stopping;
-            (_coming, _going) = (_going, _coming);
-            goesOn = !_closed;
-
-            // Not at rest yet: what comes while the tasks of this turn run is found by Settle, and needs no wake-up.
-            Interlocked.Exchange(ref _armed, TimeProvider.System.GetTimestamp());
-        }
-
+        var going = Inbox.Take(out var goesOn, out var stops);
         Interlocked.Exchange(ref _stallTold, 0);
-        foreach (var (request, call, what) in _going)
+        foreach (var (request, call, what) in going)
         {
-            if (request is not null)
-                Begin(request);
-            else
+            if (request is null)
                 Happened(call!, what);
+            else if (_disposed)
+                Decline(request);
+            else
+                Begin(request);
         }
 
-        var any = _going.Count > 0;
-        _going.Clear();
+        var any = going.Count > 0;
+        going.Clear();
         if (stops && !_stopTold)
         {
             _stopTold = true;
@@ -168,25 +156,8 @@ internal sealed partial class EventLoop : IDisposable
         ScheduleFlush();
     }
 
-    /// <summary>The exchange has been handed back.</summary>
-    public void Answered() => Interlocked.Decrement(ref _unanswered);
-
-    /// <summary>The app's task has ended.</summary>
+    /// <summary>The app's task has ended, and the exchange has been handed back.</summary>
     public void Forget(AsgiCall call) => _calls.Remove(call);
-
-    /// <summary>After the loop has ended: what is still unanswered is answered by a refusal. Attached.</summary>
-    public void Dispose()
-    {
-        _disposed = true;
-        Close();
-        Drain();
-        foreach (var call in _calls.ToArray())
-            call.Abandon();
-        Flush();
-        _wake.Dispose();
-        _scopes.Dispose();
-        Side.Dispose();
-    }
 
     private void ScheduleFlush()
     {
@@ -201,19 +172,10 @@ internal sealed partial class EventLoop : IDisposable
     // The end of a turn: rests, unless more has come meanwhile. The loop looks at its other events between two turns.
     private void Settle()
     {
-        bool more, closed;
-        lock (_gate)
-        {
-            more = _coming.Count > 0 || (_stopping && !_stopTold);
-            closed = _closed;
-            if (!more)
-                Interlocked.Exchange(ref _armed, 0);
-        }
-
-        if (more)
+        if (!Inbox.TryRest(_stopTold, out var closed))
             Turn();
         else if (closed && !_closeSeen)
-            Wake(); // For Drain to tell it: the wake-up of Close may have met a loop that was not at rest.
+            Inbox.Wake(); // For Drain to tell it: the wake-up of Close may have met a loop that was not at rest.
     }
 
     private void Begin(Exchange exchange)

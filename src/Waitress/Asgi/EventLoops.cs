@@ -3,12 +3,13 @@ using Waitress.Http;
 
 namespace Waitress.Asgi;
 
-/// <summary>The event loops of one server: usually one, as many as interpreters or free threads else. Any thread.</summary>
-internal sealed class EventLoops
+/// <summary>The event loops of one server: one, or as many as interpreters or, on a free-threaded Python, workers. Any thread.</summary>
+/// <param name="most">Requests that all together may have at once.</param>
+internal sealed class EventLoops(int most)
 {
     private readonly Lock _gate = new();
+    private readonly Spread<Exchange, AsgiCall> _spread = new(most);
     private volatile EventLoop[] _loops = []; // Replaced, never changed.
-    private bool _closed;
     private (long Received, long Sent, long Stalls, long TimedOut) _former; // Of loops that have ended.
 
     public IReadOnlyList<EventLoop> All => _loops;
@@ -16,15 +17,13 @@ internal sealed class EventLoops
     public void Add(EventLoop loop)
     {
         lock (_gate)
-        {
             _loops = [.. _loops, loop];
-            if (_closed)
-                loop.Close();
-        }
+        _spread.Add(loop.Inbox);
     }
 
     public void Remove(EventLoop loop)
     {
+        _spread.Remove(loop.Inbox);
         lock (_gate)
         {
             _loops = [.. _loops.Where(other => other != loop)];
@@ -51,33 +50,17 @@ internal sealed class EventLoops
     /// <summary>Hands the request to the loop that has the fewest. Null, or why there is none for it.</summary>
     public Refusal? Enqueue(Exchange exchange)
     {
-        if (exchange.AsksForWebSocket && WebSocketHandshake.Check(exchange.Request.Headers) is { } refusal)
+        if (exchange.AsksForWebSocket && WebSocketHandshake.Check(exchange.Request.Headers, exchange.IsMultiplexed) is { } refusal)
             return refusal;
-        EventLoop? chosen = null;
-        foreach (var loop in _loops)
-        {
-            if (chosen is null || loop.Unanswered < chosen.Unanswered)
-                chosen = loop;
-        }
-
-        return chosen is null ? Refusal.Stopping : chosen.Add(exchange);
+        return _spread.Enqueue(exchange);
     }
+
+    /// <summary>That loop ends while the others go on: its requests are finished, its WebSockets are told to close, and it gets no more.</summary>
+    public void Retire(EventLoop loop) => _spread.Retire(loop.Inbox);
 
     /// <summary>The server stops.</summary>
-    public void BeginStop()
-    {
-        foreach (var loop in _loops)
-            loop.BeginStop();
-    }
+    public void BeginStop() => _spread.BeginStop();
 
     /// <summary>No request comes any more.</summary>
-    public void Close()
-    {
-        lock (_gate)
-        {
-            _closed = true;
-            foreach (var loop in _loops)
-                loop.Close();
-        }
-    }
+    public void Close() => _spread.Close();
 }

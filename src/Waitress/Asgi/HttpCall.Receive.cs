@@ -26,7 +26,7 @@ internal sealed partial class HttpCall
             return Step.Done(PyDicts.Copy(Loop.Side.Disconnect.Ref));
         if (_bodyTaken)
         {
-            Exchange.WatchClient(() => Loop.Post(this, LoopEvent.Left));
+            Exchange.WatchClient(() => Loop.Inbox.Post(this, LoopEvent.Left));
             return Wait();
         }
 
@@ -56,7 +56,7 @@ internal sealed partial class HttpCall
             Exchange.Body.Watch(Exchange.BodyReader);
             _ = FinishRead(pending);
         }
-        catch (Exception e) when (e is IOException or BadHttpRequestException or OperationCanceledException)
+        catch (Exception e) when (IsClosed(e))
         {
             (_readFailure, _hasRead) = (e, true);
         }
@@ -74,7 +74,7 @@ internal sealed partial class HttpCall
         }
 
         Exchange.Body.StopWatching(_readFailure is null ? _read.Buffer.Length : 0);
-        Loop.Post(this, LoopEvent.Read);
+        Loop.Inbox.Post(this, LoopEvent.Read);
     }
 
     private Step TakeRead()
@@ -92,7 +92,7 @@ internal sealed partial class HttpCall
         var taken = _read.Buffer.Slice(0, length);
         var more = !_read.IsCompleted || length < _read.Buffer.Length;
         using var body = PyBytes.Fill(length, taken, static (source, target) => source.CopyTo(target));
-        Exchange.BodyReader.AdvanceTo(taken.End);
+        Advance(taken.End);
         _received += length;
         Exchange.Body.Count(length);
         _bodyTaken = !more;
@@ -104,6 +104,32 @@ internal sealed partial class HttpCall
             && (!more || PyDicts.Set(message, keys.MoreBody.Ref, Loop.Side.True.Ref));
         return made ? Step.Done(message.Move()) : Step.Failed;
     }
+
+    // A client that resets its stream closes the reader, which then answers every call with the reason. What was read before is still good, a read
+    // that waits ends by itself, and the next one fails.
+    private void Advance(SequencePosition to)
+    {
+        try
+        {
+            Exchange.BodyReader.AdvanceTo(to);
+        }
+        catch (Exception e) when (IsClosed(e))
+        {
+        }
+    }
+
+    private void CancelRead()
+    {
+        try
+        {
+            Exchange.BodyReader.CancelPendingRead();
+        }
+        catch (Exception e) when (IsClosed(e))
+        {
+        }
+    }
+
+    private static bool IsClosed(Exception e) => e is IOException or OperationCanceledException or ObjectDisposedException;
 
     private Refusal? Problem()
     {

@@ -25,6 +25,15 @@ internal sealed partial class HttpCall
         if (type.IsNull || !PyObjects.IsText(type))
             return Raise(Fault.Value, "an ASGI message needs a type, which is a str");
         var name = PyTexts.Utf8(type, out _);
+        if (!_gone && !IsOver && Exchange.ClientGone && IsWaitedFor)
+        {
+            // Found before the event that tells it. A framework's task in receive() shall hear of it first, and end the stream in its way: the exception,
+            // thrown into the midst of it, would leave a generator open until Python collects its garbage. This message goes nowhere, the next one raises.
+            _gone = true;
+            WakeWaiting();
+            return Ready();
+        }
+
         if (_gone || (!IsOver && Exchange.ClientGone))
             return RaiseDisconnected();
         if (IsOver || _ending)
@@ -37,6 +46,8 @@ internal sealed partial class HttpCall
             return SendPath(message);
         if (name.SequenceEqual("http.response.trailers"u8))
             return SendTrailers(message);
+        if (name.SequenceEqual("http.response.early_hint"u8))
+            return SendHint(message);
         return Raise(Fault.Value, $"{PyTexts.ToText(type)} is not a message of an HTTP response");
     }
 
@@ -256,11 +267,14 @@ internal sealed partial class HttpCall
         {
             await ClientPace.KeepAsync(flush, Exchange, Loop.Settings);
         }
-        catch (Exception e) when (e is IOException or OperationCanceledException)
+        catch (Exception e)
         {
+            // Whatever it is, the loop has to be told: a flush that never ends would keep the request, and the stop, waiting for ever.
+            if (!IsClosed(e))
+                Loop.Log.Post(LogEvent.EngineFault, e);
             Exchange.ClientLost();
         }
 
-        Loop.Post(this, LoopEvent.Flushed);
+        Loop.Inbox.Post(this, LoopEvent.Flushed);
     }
 }

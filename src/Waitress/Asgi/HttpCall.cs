@@ -9,7 +9,10 @@ namespace Waitress.Asgi;
 /// An HTTP request: the state behind its receive() and send(). The exchange is handed back once the answer is whole (the app's task may go on:
 /// background work), or the task has ended; while a read or a flush of it is under way it can't be, so the end waits for that.
 /// </summary>
-internal sealed partial class HttpCall(EventLoop loop, Exchange exchange) : AsgiCall(loop, exchange)
+/// <param name="loop">Whose call it is.</param>
+/// <param name="exchange">The request.</param>
+/// <param name="handedBack">For whom the call answers (a WebSocket that is denied): told when the exchange is no longer its own.</param>
+internal sealed partial class HttpCall(EventLoop loop, Exchange exchange, Action? handedBack = null) : AsgiCall(loop, exchange)
 {
     private bool _ending; // The answer is decided; the exchange goes with the next flush that finds nothing under way.
     private bool _gone; // Nobody is there to talk to.
@@ -33,7 +36,7 @@ internal sealed partial class HttpCall(EventLoop loop, Exchange exchange) : Asgi
                 break;
         }
 
-        if (_ending && !IsOver)
+        if ((_ending && !IsOver) || (what == LoopEvent.Flushed && _headMayGo))
             Touch();
         WakeWaiting();
     }
@@ -61,11 +64,11 @@ internal sealed partial class HttpCall(EventLoop loop, Exchange exchange) : Asgi
         }
 
         if (_reading)
-            Exchange.BodyReader.CancelPendingRead();
+            CancelRead();
         if (_reading || _flushing)
             return; // Their event brings us back.
         if (_hasRead && _readFailure is null)
-            Exchange.BodyReader.AdvanceTo(_read.Buffer.End); // A read that is left open is an error to Kestrel.
+            Advance(_read.Buffer.End); // A read that is left open is an error to Kestrel.
         Complete();
     }
 
@@ -83,19 +86,28 @@ internal sealed partial class HttpCall(EventLoop loop, Exchange exchange) : Asgi
     protected override void AppEnded(PyRef error)
     {
         var departed = _gone || _left || (!IsOver && Exchange.ClientGone);
-        if (!error.IsNull && !(departed && IsDeparture(error)))
+        var cancelled = IsEndOfLoop(error);
+        if (!error.IsNull && !cancelled && !(departed && IsDeparture(error)))
             LogFailure(error);
         if (IsOver || _ending)
             return;
         if (error.IsNull && !departed)
             Loop.Log.Post(Exchange.Response.Started ? LogEvent.ResponseUnfinished : LogEvent.NoResponse, Exchange.Request.Method, Exchange.Path);
-        Refuse(Refusal.AppFailed);
+        Refuse(cancelled ? Refusal.Stopping : Refusal.AppFailed);
+    }
+
+    protected override void HandedBack()
+    {
+        base.HandedBack();
+        handedBack?.Invoke();
     }
 
     protected override void AppAbandoned()
     {
         if (!IsOver && !_ending)
             Refuse(Refusal.Stopping);
+        if (_flushing)
+            Exchange.Response.CutOff(); // Else the client could take its time.
     }
 
     private void Refuse(Refusal refusal)

@@ -24,6 +24,9 @@ internal sealed class LoopSide : IDisposable
         OSError = Keep(PyObjects.GetAttribute(tools, "OSError"u8));
         State = Keep(PyObjects.GetAttribute(tools, "state"u8));
         True = Keep(PyNumbers.From(true));
+        CoroutineType = Keep(PyCallable.CreateCoroutineType());
+        using var mark = PyObjects.GetAttribute(tools, "mark"u8).OrThrow();
+        using var marked = PyObjects.Call(mark, CoroutineType.Ref).OrThrow();
         Flush = Keep(new FlushCallable(loop).ToPython(interpreter.CallableType.Ref));
         Ready = Keep(new ReadyAwaitable().ToPython(interpreter.AwaitableType.Ref));
         Messages = new MessageKeys();
@@ -53,6 +56,9 @@ internal sealed class LoopSide : IDisposable
     public PyPin Wake { get; }
 
     public PyPin CallSoon { get; }
+
+    /// <summary>The type of receive and send.</summary>
+    public PyPin CoroutineType { get; }
 
     /// <summary>Calls <see cref="EventLoop.Flush"/>.</summary>
     public PyPin Flush { get; }
@@ -137,6 +143,7 @@ internal sealed class MessageKeys : IDisposable
         Body = Intern("body");
         MoreBody = Intern("more_body");
         Path = Intern("path");
+        Links = Intern("links");
         Subprotocol = Intern("subprotocol");
         Bytes = Intern("bytes");
         Text = Intern("text");
@@ -159,6 +166,8 @@ internal sealed class MessageKeys : IDisposable
     public PyPin MoreBody { get; }
 
     public PyPin Path { get; }
+
+    public PyPin Links { get; }
 
     public PyPin Subprotocol { get; }
 

@@ -13,13 +13,12 @@ internal sealed class LoopWatch : IDisposable
 
     private readonly EventLoops _loops;
     private readonly TimeSpan _stall;
-    private readonly Orders _orders;
     private readonly TimeProvider _time;
     private readonly ITimer? _timer;
 
-    public LoopWatch(EventLoops loops, Settings settings, Orders orders, TimeProvider time)
+    public LoopWatch(EventLoops loops, Settings settings, TimeProvider time)
     {
-        (_loops, _orders, _time, _stall) = (loops, orders, time, TimeSpan.FromSeconds(settings.LoopStall));
+        (_loops, _time, _stall) = (loops, time, TimeSpan.FromSeconds(settings.LoopStall));
 
         // Half a stall, and a fifth of a timeout: what is told is then late by so much at most.
         var limits = (TimeSpan[])[_stall / 2, TimeSpan.FromSeconds(settings.RequestTimeout) / 5];
@@ -37,11 +36,11 @@ internal sealed class LoopWatch : IDisposable
     {
         foreach (var loop in _loops.All)
         {
-            if (loop.Unanswered == 0)
+            if (loop.Inbox.Open == 0)
                 continue;
-            loop.Poke();
-            if (_stall > TimeSpan.Zero && loop.WaitingSince is var since and not 0 && _time.GetElapsedTime(since) is var waits && waits >= _stall && loop.TellStall())
-                _orders.Tell(new Stalled(loop.Thread, waits.TotalSeconds));
+            loop.Inbox.Wake(); // To see that it turns, and for it to look at the time.
+            if (_stall > TimeSpan.Zero && loop.Inbox.WaitingSince is var since and not 0 && _time.GetElapsedTime(since) is var waits && waits >= _stall && loop.TellStall())
+                loop.Home.Orders.Tell(new Stalled(loop.Thread, waits.TotalSeconds));
         }
     }
 }

@@ -13,7 +13,7 @@ namespace Waitress.Asgi;
 /// The connection scope of a request (ASGI HTTP specification 2.5). What never changes is a template that each request copies; dicts in it that
 /// an app may change are copied as well. Attached, on the loop's thread; a null result means that a Python error is set.
 /// </summary>
-internal sealed class Scopes : IDisposable
+internal sealed partial class Scopes : IDisposable
 {
     // Names that clients invent cost a bytes object per request beyond this, not memory.
     private const int MostNames = 1024;
@@ -28,8 +28,8 @@ internal sealed class Scopes : IDisposable
     private readonly Dictionary<string, PyPin> _texts = [];
     private readonly Dictionary<PeerAddress, PyPin> _clients = new(ReferenceEqualityComparer.Instance); // Each connection has one object.
     private readonly Dictionary<(string, string), PyPin> _servers = [];
-    private readonly PyPin _template, _webSocket, _asgi, _extensions, _streamExtensions;
-    private readonly PyPin _asgiKey, _extensionsKey, _version, _method, _scheme, _path, _rawPath, _query, _headers, _client, _server, _state;
+    private readonly PyPin _template, _webSocket, _asgi, _extensions, _streamExtensions, _denial;
+    private readonly PyPin _asgiKey, _extensionsKey, _version, _method, _scheme, _path, _rawPath, _query, _headers, _client, _server, _state, _tls;
 
     public Scopes(LoopSide side, Settings settings)
     {
@@ -37,6 +37,7 @@ internal sealed class Scopes : IDisposable
         (_asgiKey, _extensionsKey, _version) = (Intern("asgi"), Intern("extensions"), Intern("http_version"));
         (_method, _scheme, _path, _rawPath) = (Intern("method"), Intern("scheme"), Intern("path"), Intern("raw_path"));
         (_query, _headers, _client, _server, _state) = (Intern("query_string"), Intern("headers"), Intern("client"), Intern("server"), Intern("state"));
+        _tls = Intern("tls");
         using var asgi = PyDicts.New().OrThrow();
         Require(PyDicts.Set(asgi, "version", PyTexts.FromText("3.0")) && PyDicts.Set(asgi, "spec_version", PyTexts.FromText("2.5")));
         _asgi = Keep(asgi.Borrow().New());
@@ -44,8 +45,12 @@ internal sealed class Scopes : IDisposable
         Require(PyDicts.Set(extensions, "http.response.pathsend", PyDicts.New()));
         _extensions = Keep(extensions.Borrow().New());
         using var ofStreams = PyDicts.Copy(_extensions.Ref).OrThrow();
-        Require(PyDicts.Set(ofStreams, "http.response.trailers", PyDicts.New())); // HTTP/1.1 answers have none here.
+        // HTTP/1.1 answers have no trailers here. And a 103 on HTTP/1.1 is for nobody: browsers pass over it, and nginx before 1.29 takes it for the answer.
+        Require(PyDicts.Set(ofStreams, "http.response.trailers", PyDicts.New()) && PyDicts.Set(ofStreams, "http.response.early_hint", PyDicts.New()));
         _streamExtensions = Keep(ofStreams.Borrow().New());
+        using var ofSockets = PyDicts.New().OrThrow();
+        Require(PyDicts.Set(ofSockets, "websocket.http.response", PyDicts.New()));
+        _denial = Keep(ofSockets.Borrow().New());
         using var scope = PyDicts.New().OrThrow();
         Require(PyDicts.Set(scope, "type", PyTexts.FromText("http")) && PyDicts.Set(scope, "http_version", PyTexts.FromText("1.1"))
             && PyDicts.Set(scope, "method", PyTexts.FromText("GET")) && PyDicts.Set(scope, "scheme", PyTexts.FromText(settings.UrlScheme))
@@ -64,7 +69,7 @@ internal sealed class Scopes : IDisposable
         using var scope = PyDicts.Copy(_template.Ref);
         var made = !scope.IsNull
             && PyDicts.Set(scope, _asgiKey.Ref, PyDicts.Copy(_asgi.Ref))
-            && PyDicts.Set(scope, _extensionsKey.Ref, PyDicts.Copy((exchange.IsMultiplexed ? _streamExtensions : _extensions).Ref))
+            && PyDicts.Set(scope, _extensionsKey.Ref, Extensions(exchange.IsMultiplexed ? _streamExtensions : _extensions, exchange))
             && (_side.State.Ref.IsNone || PyDicts.Set(scope, _state.Ref, PyDicts.Copy(_side.State.Ref)))
             && SetLine(scope, exchange) && SetPeers(scope, exchange) && PyDicts.Set(scope, _headers.Ref, Headers(exchange));
         return made ? scope.Move() : default;
@@ -77,7 +82,7 @@ internal sealed class Scopes : IDisposable
         var scheme = (exchange.Client.Scheme ?? _settings.UrlScheme) == "https" ? "wss" : "ws";
         var made = !scope.IsNull
             && PyDicts.Set(scope, _asgiKey.Ref, PyDicts.Copy(_asgi.Ref))
-            && PyDicts.Set(scope, "extensions", Denial())
+            && PyDicts.Set(scope, _extensionsKey.Ref, Extensions(_denial, exchange))
             && (_side.State.Ref.IsNone || PyDicts.Set(scope, _state.Ref, PyDicts.Copy(_side.State.Ref)))
             && SetTarget(scope, exchange) && SetText(scope, _scheme, scheme)
             && SetPeers(scope, exchange) && PyDicts.Set(scope, _headers.Ref, Headers(exchange))
@@ -89,7 +94,7 @@ internal sealed class Scopes : IDisposable
     {
         foreach (var pin in _pins)
             pin.Dispose();
-        foreach (var pin in _names.Values.Concat(_texts.Values).Concat(_servers.Values).Concat(_clients.Values))
+        foreach (var pin in _names.Values.Concat(_texts.Values).Concat(_servers.Values).Concat(_clients.Values).Concat(_sessions.Values))
             pin.Dispose();
     }
 
@@ -98,12 +103,6 @@ internal sealed class Scopes : IDisposable
     {
         foreach (var key in keys)
             Require(PyDicts.Set(scope, key.Ref, Singletons.NewNone()));
-    }
-
-    private static PyNew Denial()
-    {
-        using var extensions = PyDicts.New();
-        return !extensions.IsNull && PyDicts.Set(extensions, "websocket.http.response", PyDicts.New()) ? extensions.Move() : default;
     }
 
     private static PyNew Subprotocols(Exchange exchange)
@@ -160,17 +159,23 @@ internal sealed class Scopes : IDisposable
             return Singletons.NewNone();
         if (_clients.TryGetValue(peer, out var known))
             return known.Ref.New();
-        if (_clients.Count >= MostPeers)
-        {
-            foreach (var pin in _clients.Values)
-                pin.Dispose();
-            _clients.Clear();
-        }
-
         using var made = Pair(peer.Host, peer.Port);
         if (!made.IsNull)
-            _clients[peer] = made.Borrow().Pin();
+            Remember(_clients, MostPeers, peer, made);
         return made.Move();
+    }
+
+    private static void Remember<T>(Dictionary<T, PyPin> known, int most, T key, PyRef made)
+        where T : class
+    {
+        if (known.Count >= most)
+        {
+            foreach (var pin in known.Values)
+                pin.Dispose();
+            known.Clear();
+        }
+
+        known[key] = made.Pin();
     }
 
     // As many as there are addresses to listen on; where one stands for many (0.0.0.0), as the host has.
@@ -215,14 +220,18 @@ internal sealed class Scopes : IDisposable
 
     private bool SetText(PyRef scope, PyPin key, string text)
     {
+        using var made = Text(text);
+        return !made.IsNull && PyDicts.Set(scope, key.Ref, made.Borrow());
+    }
+
+    private PyNew Text(string text)
+    {
         if (_texts.TryGetValue(text, out var known))
-            return PyDicts.Set(scope, key.Ref, known.Ref);
+            return known.Ref.New();
         using var made = PyTexts.FromLatin1(text);
-        if (made.IsNull)
-            return false;
-        if (_texts.Count < MostNames)
+        if (!made.IsNull && _texts.Count < MostNames)
             _texts[text] = made.Borrow().Pin();
-        return PyDicts.Set(scope, key.Ref, made.Borrow());
+        return made.Move();
     }
 
     // Kestrel reads header bytes as Latin-1, so each character is one of them.

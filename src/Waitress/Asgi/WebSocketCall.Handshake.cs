@@ -56,7 +56,7 @@ internal sealed partial class WebSocketCall
             _failure = e;
         }
 
-        Loop.Post(this, LoopEvent.Accepted);
+        Loop.Inbox.Post(this, LoopEvent.Accepted);
     }
 
     private void Opened()
@@ -73,7 +73,9 @@ internal sealed partial class WebSocketCall
         Loop.CountSocket(1);
         _underWay++;
         _ = ReadAsync(_socket);
-        if (_stopping)
+        if (_abandoned)
+            _socket.Abort();
+        else if (_stopping)
             BeginClose(ServiceRestart, "");
         else if (_closeWhenOpen is { } code)
             BeginClose(code, "");
@@ -101,7 +103,7 @@ internal sealed partial class WebSocketCall
 
     private PyNew BeginDenial(PyRef message)
     {
-        var denial = new HttpCall(Loop, Exchange);
+        var denial = new HttpCall(Loop, Exchange, HandedBack);
         using var sent = denial.SendHead(message);
         if (sent.IsNull)
             return default;

@@ -82,7 +82,7 @@ internal sealed partial class WebSocketCall
         if (copy is not null)
             ArrayPool<byte>.Shared.Return(copy);
         sending.IsDone = true;
-        Loop.Post(this, LoopEvent.Flushed);
+        Loop.Inbox.Post(this, LoopEvent.Flushed);
     }
 
     private PyNew CloseByApp(PyRef message)

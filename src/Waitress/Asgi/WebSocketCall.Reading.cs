@@ -27,7 +27,7 @@ internal sealed partial class WebSocketCall
         }
 
         _readerDone.SetResult();
-        Loop.Post(this, LoopEvent.Ended);
+        Loop.Inbox.Post(this, LoopEvent.Ended);
     }
 
     // False: it was the last.
@@ -63,7 +63,7 @@ internal sealed partial class WebSocketCall
             while (!TryQueue(buffer, length, result.MessageType == WebSocketMessageType.Text, out handedOn, out var room))
                 await room;
             if (handedOn)
-                Loop.Post(this, LoopEvent.Message);
+                Loop.Inbox.Post(this, LoopEvent.Message);
             return true;
         }
         finally

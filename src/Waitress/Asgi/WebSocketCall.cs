@@ -17,7 +17,7 @@ internal sealed partial class WebSocketCall(EventLoop loop, Exchange exchange) :
     private const int NormalClosure = 1000, Abnormal = 1006, InternalError = 1011, ServiceRestart = 1012;
 
     private Phase _phase;
-    private bool _connectGiven, _stopping;
+    private bool _connectGiven, _stopping, _abandoned;
 
     private enum Phase
     {
@@ -50,7 +50,7 @@ internal sealed partial class WebSocketCall(EventLoop loop, Exchange exchange) :
         if (_phase == Phase.Denying)
             return _denial!.IsAnswered ? Step.Done(Disconnected()) : _denial.WaitForMore();
         if (_phase == Phase.Asked)
-            Exchange.WatchClient(() => Loop.Post(this, LoopEvent.Left));
+            Exchange.WatchClient(() => Loop.Inbox.Post(this, LoopEvent.Left));
         return Wait();
     }
 
@@ -123,7 +123,7 @@ internal sealed partial class WebSocketCall(EventLoop loop, Exchange exchange) :
 
     protected override void AppEnded(PyRef error)
     {
-        if (!error.IsNull && _phase != Phase.Denying && !(_phase == Phase.Closed && IsDeparture(error)))
+        if (!error.IsNull && _phase != Phase.Denying && !IsEndOfLoop(error) && !(_phase == Phase.Closed && IsDeparture(error)))
             LogFailure(error);
         DropMessages();
         switch (_phase)
@@ -133,7 +133,7 @@ internal sealed partial class WebSocketCall(EventLoop loop, Exchange exchange) :
                 Refuse(Refusal.AppFailed);
                 break;
             case Phase.Asked:
-                Refuse(Refusal.AppFailed);
+                Refuse(IsEndOfLoop(error) ? Refusal.Stopping : Refusal.AppFailed);
                 break;
             case Phase.Denying:
                 _denial!.EndFor(error);
@@ -149,6 +149,8 @@ internal sealed partial class WebSocketCall(EventLoop loop, Exchange exchange) :
 
     protected override void AppAbandoned()
     {
+        _abandoned = true;
+        DropMessages(); // The reader may wait for room.
         if (_phase == Phase.Asked)
             Refuse(Refusal.Stopping);
         else if (_phase == Phase.Denying)

@@ -8,9 +8,15 @@ using Waitress.Http;
 
 namespace Waitress.Asgi;
 
-/// <summary>The opening handshake of RFC 6455 section 4, and the negotiation of permessage-deflate (RFC 7692). Pure functions of the headers.</summary>
+/// <summary>
+/// The opening handshake of RFC 6455 section 4, over HTTP/2 that of RFC 8441 section 5, and the negotiation of permessage-deflate (RFC 7692). Pure
+/// functions of the headers.
+/// </summary>
 internal static class WebSocketHandshake
 {
+    /// <summary>What Upgrade calls it, or `:protocol`; in any case of letters (RFC 9110 section 7.8).</summary>
+    public const string Protocol = "websocket";
+
     // RFC 6455 section 1.3.
     private const string Identifier = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
     private const string Deflate = "permessage-deflate";
@@ -18,21 +24,29 @@ internal static class WebSocketHandshake
     private static readonly Refusal BadKey = Refusal.BadRequest.Because("The Sec-WebSocket-Key header is missing or malformed");
 
     /// <summary>Why the request can't become a WebSocket, or null.</summary>
-    public static Refusal? Check(IHeaderDictionary headers)
+    /// <param name="headers">The request's.</param>
+    /// <param name="isStream">Over HTTP/2: without a key, which is there to tell servers apart that know of no WebSockets, as CONNECT does.</param>
+    public static Refusal? Check(IHeaderDictionary headers, bool isStream = false)
     {
         if (headers.SecWebSocketVersion.ToString() != "13")
             return Refusal.WebSocketVersion;
+        if (isStream)
+            return null;
         Span<byte> key = stackalloc byte[32];
         return Convert.TryFromBase64String(headers.SecWebSocketKey.ToString(), key, out var length) && length == 16 ? null : BadKey;
     }
 
-    /// <summary>Puts the fields of the 101 answer into its headers.</summary>
+    /// <summary>Puts the fields of the accepting answer into its headers.</summary>
     public static void Answer(Exchange exchange, IHeaderDictionary answer, WebSocketCreationOptions options)
     {
-        var key = exchange.Request.Headers.SecWebSocketKey.ToString();
-        answer.Upgrade = "websocket";
-        answer.Connection = "Upgrade";
-        answer.SecWebSocketAccept = Convert.ToBase64String(Hash(key + Identifier));
+        if (!exchange.IsMultiplexed)
+        {
+            var key = exchange.Request.Headers.SecWebSocketKey.ToString();
+            answer.Upgrade = Protocol;
+            answer.Connection = "Upgrade";
+            answer.SecWebSocketAccept = Convert.ToBase64String(Hash(key + Identifier));
+        }
+
         if (options.SubProtocol is not null)
             answer.SecWebSocketProtocol = options.SubProtocol;
         if (options.DangerousDeflateOptions is { } deflate)

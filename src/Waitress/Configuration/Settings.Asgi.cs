@@ -11,6 +11,9 @@ internal sealed partial record Settings
     /// <summary>The ASGI app that has the WebSockets of a WSGI app's server, for Python to import; null: there is none.</summary>
     public string? AsgiWebsockets { get; init; }
 
+    /// <summary>Whether there is an app that takes WebSockets.</summary>
+    public bool ServesWebSockets => Interface == Asgi || AsgiWebsockets is not null;
+
     /// <summary>Requests that the app may have at once; null: as many as there are connections.</summary>
     public int? LimitConcurrency { get; init; }
 

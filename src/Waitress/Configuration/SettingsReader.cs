@@ -38,6 +38,7 @@ internal static class SettingsReader
         values["workers"] = (long)settings.WorkerCount;
         values["threads"] = (long)settings.ThreadsOfWorker;
         values["supervised"] = settings.Supervised;
+        values["workers_stated"] = draft.Stated.ContainsKey("workers");
         return values;
     }
 

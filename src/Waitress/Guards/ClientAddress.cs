@@ -54,6 +54,9 @@ internal static class ClientAddress
         return true;
     }
 
+    /// <summary>IPv4 as IPv4: a socket of both families shows such peers as ::ffff:192.0.2.1.</summary>
+    public static IPAddress Plain(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+
     private static bool IsName(ReadOnlySpan<char> text) =>
         !text.IsEmpty && !text.ContainsAnyExcept(HttpText.Identifier) && (text.ContainsAnyExcept(HttpText.DottedDigits) || IsIpv4(text));
 

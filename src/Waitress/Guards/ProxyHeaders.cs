@@ -62,7 +62,7 @@ internal sealed class ProxyHeaders
             var value = received.Value(slip.Header) ?? "";
             if (value.Length > LoggedValue) value = string.Concat(value.AsSpan(0, LoggedValue), "…");
             view.Clear();
-            view.Warn($"Malformed proxy header \"{ProxyHeaderNames.Name(slip.Header)}\" from \"{peer?.ToString() ?? "localhost"}\": "
+            view.Warn($"Malformed proxy header \"{ProxyHeaderNames.Name(slip.Header)}\" from \"{(peer is null ? "localhost" : ClientAddress.Plain(peer))}\": "
                 + $"{slip.Reason}; value: {value}");
             return Malformed[ProxyHeaderNames.Index(slip.Header)];
         }

@@ -28,6 +28,8 @@ internal sealed class RequestGuard(Settings settings)
 
     private static readonly Refusal ConnectionField = Refusal.BadRequest.Because("A header field of HTTP/1 connections is not part of HTTP/2");
 
+    private static readonly Refusal ConnectWithLength = Refusal.BadRequest.Because("CONNECT has no content, and so no Content-Length"); // RFC 9110 section 9.3.6
+
     // The version as Kestrel names it.
     private const string Http2 = "HTTP/2";
 
@@ -40,22 +42,25 @@ internal sealed class RequestGuard(Settings settings)
     /// <param name="protocol">`HTTP/1.0`, `HTTP/1.1` or `HTTP/2`; Kestrel answers any other with 505.</param>
     /// <param name="headers">Kestrel's, values read as Latin-1.</param>
     /// <param name="received">Cleared and filled; complete only when nothing is refused.</param>
+    /// <param name="connectProtocol">What an extended CONNECT may ask for here (RFC 8441), and does; null: any CONNECT is refused.</param>
     /// <returns>Why the request can't be served, or null.</returns>
-    public Refusal? Check(string method, string target, string protocol, IHeaderDictionary headers, HeaderList received)
+    public Refusal? Check(string method, string target, string protocol, IHeaderDictionary headers, HeaderList received, string? connectProtocol = null)
     {
         received.Clear();
-        return CheckLine(method, target)
+        return CheckLine(method, target, connectProtocol)
             ?? CheckFields(headers, received, settings.MaxRequestHeaderSize - LineSize(method, target))
             ?? CheckHost(protocol, headers)
             ?? (protocol == Http2 ? CheckConnectionFields(headers) : null)
-            ?? CheckFraming(protocol, headers);
+            ?? CheckFraming(protocol, headers)
+            ?? (connectProtocol is not null && headers.ContentLength is not null ? ConnectWithLength : null);
     }
 
-    private static Refusal? CheckLine(string method, string target)
+    private static Refusal? CheckLine(string method, string target, string? connectProtocol)
     {
         if (method.Length == 0 || method.AsSpan().ContainsAnyExcept(HttpText.UpperToken)) return MalformedMethod;
         // A tunnel can't be had through WSGI. 501, not 405: no resource of this server knows the method (RFC 9110 section 15.6.2).
-        if (method == "CONNECT") return Refusal.UnknownMethod;
+        // A WebSocket over HTTP/2 is none: its target is a path, and it ends here.
+        if (method == "CONNECT" && connectProtocol is null) return Refusal.UnknownMethod;
         if (target.Length == 0 || target.AsSpan().ContainsAnyExceptInRange('!', '~')) return MalformedTarget;
         return null;
     }

@@ -33,7 +33,7 @@ internal sealed class TrustedProxies
         if (_everyone) return true;
         if (peer is null) return _unixPeers;
         // A socket that serves both families shows IPv4 peers as ::ffff:a.b.c.d; the settings name them in IPv4.
-        if (peer.IsIPv4MappedToIPv6) peer = peer.MapToIPv4();
+        peer = ClientAddress.Plain(peer);
         foreach (var (network, zone) in _networks)
         {
             // A zone is only compared when the entry names one; the address alone means it on every link.
@@ -56,7 +56,7 @@ internal sealed class TrustedProxies
         }
         network = default;
         if (!IPAddress.TryParse(text, out var address)) return false;
-        if (address.IsIPv4MappedToIPv6) address = address.MapToIPv4();
+        address = ClientAddress.Plain(address);
         if (address.AddressFamily == AddressFamily.InterNetwork)
         {
             // IPAddress also reads `1` as 0.0.0.1; such an entry is a slip that would silently trust nobody.

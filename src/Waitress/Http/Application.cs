@@ -122,7 +122,9 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
     private Refusal? Guard(Exchange exchange)
     {
         var request = exchange.Request;
-        var refusal = _guard.Check(request.Method, request.RawTarget, request.Protocol, request.Headers, exchange.Received)
+        // Where no loop is, nobody could speak anything else than HTTP.
+        var connect = loops is not null && exchange is { IsMultiplexed: true, AsksForWebSocket: true } ? exchange.ConnectProtocol : null;
+        var refusal = _guard.Check(request.Method, request.RawTarget, request.Protocol, request.Headers, exchange.Received, connect)
             ?? _proxies.Apply(exchange.Received, exchange.Peer.Address, exchange.Client);
         if (clients is not null)
             refusal ??= clients.Judge(exchange.Peer.Address, exchange.Client.RemoteAddr);

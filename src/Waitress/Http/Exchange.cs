@@ -4,6 +4,8 @@ using System.Net.Sockets;
 using System.Threading.Tasks.Sources;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+using Waitress.Asgi;
 using Waitress.Configuration;
 using Waitress.Guards;
 using Waitress.Response;
@@ -23,6 +25,7 @@ internal sealed class Exchange : IValueTaskSource
     private readonly IRequestBodyPipeFeature _bodyPipe;
     private readonly ExchangeLink _link;
     private readonly IHttpUpgradeFeature? _upgrade;
+    private readonly IFeatureCollection _features;
     private readonly InFlight _inFlight;
     private ManualResetValueTaskSourceCore<bool> _served;
     private RequestTimes _times;
@@ -35,8 +38,9 @@ internal sealed class Exchange : IValueTaskSource
         _bodyDetection = features.GetRequiredFeature<IHttpRequestBodyDetectionFeature>();
         _bodyPipe = features.GetRequiredFeature<IRequestBodyPipeFeature>();
         _link = (ExchangeLink?)features.Get<WireGuard>()
-            ?? new StreamLink(features.GetRequiredFeature<Http2Wire>(), features.GetRequiredFeature<IHttpRequestLifetimeFeature>());
+            ?? new StreamLink(features.GetRequiredFeature<Http2Wire>(), features.GetRequiredFeature<IHttpRequestLifetimeFeature>(), features.GetRequiredFeature<IHttp2StreamIdFeature>());
         _upgrade = features.Get<IHttpUpgradeFeature>();
+        _features = features;
         Tls = features.Get<TlsSession>();
         var connection = features.GetRequiredFeature<IHttpConnectionFeature>();
         Peer = new PeerAddress(connection.RemoteIpAddress, connection.RemotePort);
@@ -88,16 +92,23 @@ internal sealed class Exchange : IValueTaskSource
     /// <summary>Whether the request line and headers announce a body.</summary>
     public bool HasBody => _bodyDetection.CanHaveBody;
 
-    /// <summary>Whether the request asks for a WebSocket (RFC 6455 section 4.2.1).</summary>
-    public bool AsksForWebSocket =>
-        _upgrade is { IsUpgradableRequest: true } && HttpMethods.IsGet(Request.Method)
-        && Request.Headers.Upgrade.ToString().Equals("websocket", StringComparison.OrdinalIgnoreCase);
+    /// <summary>Whether the request asks for a WebSocket (RFC 6455 section 4.2.1; over HTTP/2 RFC 8441 section 5).</summary>
+    public bool AsksForWebSocket => IsMultiplexed
+        ? WebSocketHandshake.Protocol.Equals(ConnectProtocol, StringComparison.OrdinalIgnoreCase)
+        : _upgrade is { IsUpgradableRequest: true } && HttpMethods.IsGet(Request.Method)
+            && WebSocketHandshake.Protocol.Equals(Request.Headers.Upgrade.ToString(), StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>Answers with 101; the connection is the caller's from then on.</summary>
+    /// <summary>What an extended CONNECT wants to speak on its stream (RFC 8441 section 4); null: the request is none.</summary>
+    public string? ConnectProtocol => IsMultiplexed && HttpMethods.IsConnect(Request.Method) ? Connect?.Protocol : null;
+
+    // Each request's own, unlike the features that are kept: Kestrel has it for CONNECT alone.
+    private IHttpExtendedConnectFeature? Connect => _features.Get<IHttpExtendedConnectFeature>();
+
+    /// <summary>Answers with 101, over HTTP/2 with 200; the connection, or the stream, is the caller's from then on.</summary>
     public Task<Stream> UpgradeAsync()
     {
         Response.Upgraded();
-        return _upgrade!.UpgradeAsync();
+        return IsMultiplexed ? Connect!.AcceptAsync().AsTask() : _upgrade!.UpgradeAsync();
     }
 
     public bool IsChunked { get; private set; }
@@ -158,6 +169,10 @@ internal sealed class Exchange : IValueTaskSource
         _link.ExchangeStarted();
         _served.Reset();
         Response.Reset();
+
+        // Kestrel gives a stream that asks for another protocol (RFC 8441) another writer, which would refuse the answers of the stream's later requests.
+        if (IsMultiplexed && HttpMethods.IsConnect(Request.Method))
+            IsSpent = true;
         IsChunked = HasBody && Request.Headers.TransferEncoding.Count > 0;
         if (IsChunked)
             _link.BeginChunkedBody();
@@ -184,6 +199,9 @@ internal sealed class Exchange : IValueTaskSource
 
     /// <summary>Waits for work that ends when the client has taken bytes; false when it took none for that long.</summary>
     public ValueTask<bool> TakesAsync(Task work, TimeSpan patience, long least) => _link.TakesAsync(work, patience, least);
+
+    /// <summary>Sends a 103 before the answer, where the version of HTTP has a safe place for it; nothing of the answer may be sent meanwhile. Null: too many links.</summary>
+    public Task? SendHintAsync(IReadOnlyList<string> links) => _link.SendHintAsync(links);
 
     /// <summary>Gives back what the request held; the numbers of its Python objects are out of date from here on.</summary>
     public void End()
@@ -222,7 +240,7 @@ internal sealed class PeerAddress(IPAddress? address, int port)
     /// <summary>"None" for a unix socket, as Waitress has it.</summary>
     public string Port { get; } = address is null ? "None" : port.ToString(System.Globalization.CultureInfo.InvariantCulture);
 
-    public static string TextOf(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4().ToString() : address.ToString();
+    public static string TextOf(IPAddress address) => ClientAddress.Plain(address).ToString();
 
     public override string ToString() => address is null ? Host : $"{Host}:{Port}";
 }

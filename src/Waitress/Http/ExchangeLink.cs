@@ -46,6 +46,12 @@ internal abstract class ExchangeLink
     /// <summary>The application is done with it, response included: last thing in <c>DisposeContext</c>.</summary>
     public abstract void ExchangeEnded();
 
+    /// <summary>
+    /// Sends a 103 before the answer (RFC 8297) with these values of Link fields, which have been checked; ends when the client has taken it. Null: they are too many.
+    /// Where a 103 can't be sent nothing is.
+    /// </summary>
+    public virtual Task? SendHintAsync(IReadOnlyList<string> links) => Task.CompletedTask;
+
     /// <summary>The request's body is chunked: in <c>CreateContext</c>, before anything is read from the body.</summary>
     public virtual void BeginChunkedBody()
     {

@@ -19,6 +19,8 @@ internal sealed class FrameMeter(TimeProvider clock)
     private readonly byte[] _header = new byte[HeaderLength];
     private int _seen; // Bytes of the header.
     private uint _payload; // Bytes that are still to come of the frame.
+    private readonly TableSize _settings = new();
+    private bool _inSettings;
     private double _allowance = Burst;
     private long _since = clock.GetTimestamp();
 
@@ -27,12 +29,16 @@ internal sealed class FrameMeter(TimeProvider clock)
         Data = 0,
         Headers = 1,
         Reset = 3,
+        Settings = 4,
         WindowUpdate = 8,
         Continuation = 9,
     }
 
     /// <summary>Whether there were too many.</summary>
     public bool IsFlooded { get; private set; }
+
+    /// <summary>Whether the client has asked for a smaller table of header fields than the default.</summary>
+    public bool HasSmallTable => _settings.HasSmallTable;
 
     /// <summary>Takes the next bytes, behind the preface.</summary>
     public void Scan(ReadOnlySequence<byte> bytes)
@@ -49,6 +55,8 @@ internal sealed class FrameMeter(TimeProvider clock)
             {
                 var skipped = (int)Math.Min(_payload, (uint)bytes.Length);
                 _payload -= (uint)skipped;
+                if (_inSettings)
+                    _settings.Take(bytes[..skipped]);
                 bytes = bytes[skipped..];
                 continue;
             }
@@ -61,6 +69,9 @@ internal sealed class FrameMeter(TimeProvider clock)
                 return;
             _seen = 0;
             _payload = BinaryPrimitives.ReadUInt32BigEndian(_header) >> 8;
+            _inSettings = (FrameType)_header[3] == FrameType.Settings;
+            if (_inSettings)
+                _settings.Begin();
             if (IsIdle((FrameType)_header[3], _header[4]))
                 Charge();
         }

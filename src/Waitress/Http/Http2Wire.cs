@@ -16,8 +16,9 @@ namespace Waitress.Http;
 /// <param name="Wire">What they share with those of HTTP/1.</param>
 /// <param name="Patience">channel_timeout.</param>
 /// <param name="LeastPerSecond">min_response_rate, of the connection as a whole.</param>
+/// <param name="TakesWebSockets">Whether clients may ask for WebSockets.</param>
 /// <param name="Failed">Told the peer and the reason when a client's mistake, or too much of something, has ended a connection.</param>
-internal sealed record Http2Options(WireOptions Wire, TimeSpan Patience, long LeastPerSecond, Action<EndPoint?, string>? Failed = null);
+internal sealed record Http2Options(WireOptions Wire, TimeSpan Patience, long LeastPerSecond, bool TakesWebSockets, Action<EndPoint?, string>? Failed = null);
 
 /// <summary>Wraps the transport of a connection, among whose features it is found.</summary>
 internal sealed class Http2Wire : IDuplexPipe, IConnectionLifetimeNotificationFeature, IDisposable
@@ -34,6 +35,8 @@ internal sealed class Http2Wire : IDuplexPipe, IConnectionLifetimeNotificationFe
     private readonly IConnectionLifetimeNotificationFeature _notification;
     private readonly CancellationTokenSource _stop = new();
     private readonly TimeProvider _clock;
+    private readonly Http2WireReader _reader;
+    private readonly Http2WireWriter _writer;
     private long _quietSince;
     private int _exchanges;
     private bool _used, _failed;
@@ -43,13 +46,13 @@ internal sealed class Http2Wire : IDuplexPipe, IConnectionLifetimeNotificationFe
     {
         (_connection, _options, _notification, _clock) = (connection, options, notification, options.Wire.Clock);
         _quietSince = _clock.GetTimestamp();
-        Input = new Http2WireReader(connection.Transport.Input, this);
-        Output = new Http2WireWriter(connection.Transport.Output, this);
+        _reader = new Http2WireReader(connection.Transport.Input, this);
+        _writer = new Http2WireWriter(connection.Transport.Output, this);
     }
 
-    public PipeReader Input { get; }
+    public PipeReader Input => _reader;
 
-    public PipeWriter Output { get; }
+    public PipeWriter Output => _writer;
 
     public EndPoint? LocalEndPoint => _connection.LocalEndPoint;
 
@@ -58,6 +61,11 @@ internal sealed class Http2Wire : IDuplexPipe, IConnectionLifetimeNotificationFe
 
     /// <summary>Whether the client sent too much of what brings nothing on.</summary>
     internal bool IsFlooded { get; private set; }
+
+    /// <summary>Whether the client has asked for a smaller table of header fields than the default, so that header blocks are Kestrel's alone.</summary>
+    internal bool HasSmallTable => _reader.HasSmallTable;
+
+    internal bool TakesWebSockets => _options.TakesWebSockets;
 
     internal TimeSpan Patience => _options.Patience;
 
@@ -85,6 +93,9 @@ internal sealed class Http2Wire : IDuplexPipe, IConnectionLifetimeNotificationFe
             Volatile.Write(ref _quietSince, _clock.GetTimestamp());
     }
 
+    /// <summary>Sends a frame between two of Kestrel's; see <see cref="Http2WireWriter.SendAsync"/>.</summary>
+    public Task SendAsync(byte[] frame) => _writer.SendAsync(frame);
+
     public void Dispose() => _stop.Dispose();
 
     /// <summary>Serves a connection that was found to be HTTP/2.</summary>
@@ -104,6 +115,7 @@ internal sealed class Http2Wire : IDuplexPipe, IConnectionLifetimeNotificationFe
         try
         {
             await next(connection);
+            await wire._writer.SettleAsync();
             // GOAWAY has been sent; a socket that is closed before the client's last bytes are read would reset the connection, and the client might
             // not see it.
             await Lingering.DrainAsync(transport.Input, wire.Socket, expectMore: true, wire._clock);

@@ -15,6 +15,10 @@ internal sealed class Http2WireReader(PipeReader inner, Http2Wire wire) : PipeRe
     private readonly FrameMeter _meter = new(wire.Clock);
     private ReadOnlySequence<byte> _buffer;
     private long _prefaceLeft = s_preface;
+    private long _scanned; // Bytes at the start of what is read next that were scanned already.
+
+    /// <summary>Whether the client wants a small table of header fields; known before Kestrel knows.</summary>
+    public bool HasSmallTable => _meter.HasSmallTable;
 
     /// <inheritdoc/>
     public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
@@ -41,7 +45,7 @@ internal sealed class Http2WireReader(PipeReader inner, Http2Wire wire) : PipeRe
     public override void AdvanceTo(SequencePosition consumed, SequencePosition examined)
     {
         if (!_buffer.IsEmpty)
-            Scan(_buffer.Slice(_buffer.Start, consumed));
+            _scanned -= _buffer.Slice(_buffer.Start, consumed).Length;
         _buffer = default;
         inner.AdvanceTo(consumed, examined);
     }
@@ -61,14 +65,16 @@ internal sealed class Http2WireReader(PipeReader inner, Http2Wire wire) : PipeRe
     private ReadResult Keep(ReadResult result)
     {
         _buffer = result.Buffer;
+        Scan(_buffer.Slice(_scanned));
+        _scanned = _buffer.Length;
         return result;
     }
 
-    private void Scan(ReadOnlySequence<byte> taken)
+    private void Scan(ReadOnlySequence<byte> come)
     {
-        var preface = Math.Min(_prefaceLeft, taken.Length);
+        var preface = Math.Min(_prefaceLeft, come.Length);
         _prefaceLeft -= preface;
-        _meter.Scan(taken.Slice(preface));
+        _meter.Scan(come.Slice(preface));
         if (_meter.IsFlooded)
             wire.Flooded();
     }

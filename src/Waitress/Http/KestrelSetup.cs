@@ -64,7 +64,7 @@ internal static class KestrelSetup
         if (choice is not null)
         {
             options.Listen(new HandedEndPoint(), endPoint =>
-                choice.UseHandedEndPoint(endPoint, new Http2Options(wire, options.Limits.KeepAliveTimeout, settings.MinResponseRate, http2Failed)));
+                choice.UseHandedEndPoint(endPoint, new Http2Options(wire, options.Limits.KeepAliveTimeout, settings.MinResponseRate, settings.ServesWebSockets, http2Failed)));
         }
 
         foreach (var socket in sockets)

@@ -95,8 +95,16 @@ internal sealed class RequestBody(Settings settings, IdleSweep sweep) : IDisposa
     /// <summary>Ends the wait with a 408 when the body comes too slowly. Called by the sweep, on any thread.</summary>
     public void EndIfLate(long now)
     {
-        if (Volatile.Read(ref _waitsUntil) is var until and not 0 && now > until)
+        if (Volatile.Read(ref _waitsUntil) is not (var until and not 0) || now <= until)
+            return;
+        try
+        {
             Volatile.Read(ref _reading)?.CancelPendingRead();
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException or ObjectDisposedException)
+        {
+            // Closed just now, as the client has reset its stream; the read ends by itself.
+        }
     }
 
     /// <summary>The app itself has read so many of its bytes, as they arrived.</summary>

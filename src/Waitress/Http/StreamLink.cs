@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 
 namespace Waitress.Http;
 
@@ -7,7 +8,7 @@ namespace Waitress.Http;
 /// The link of an exchange on HTTP/2. Kestrel uses the object of a stream again for a later one of the same connection, and with it the
 /// exchange and this. A stream is over when its client resets it; how fast the client takes bytes can't be seen on the socket, which other streams share.
 /// </summary>
-internal sealed class StreamLink(Http2Wire wire, IHttpRequestLifetimeFeature lifetime) : ExchangeLink
+internal sealed class StreamLink(Http2Wire wire, IHttpRequestLifetimeFeature lifetime, IHttp2StreamIdFeature stream) : ExchangeLink
 {
     private volatile bool _lost;
     private Action? _closed;
@@ -40,6 +41,9 @@ internal sealed class StreamLink(Http2Wire wire, IHttpRequestLifetimeFeature lif
     public override void StopWatching() => _watch.Unregister(); // Not Dispose, which waits for a callback that is under way.
 
     public override void WhenClosed(Action action) => _closed += action;
+
+    public override Task? SendHintAsync(IReadOnlyList<string> links) =>
+        EarlyHint.Frame(stream.StreamId, links) is { } frame ? wire.SendAsync(frame) : null;
 
     public override void ExchangeEnded()
     {

@@ -5,6 +5,7 @@
 // additions, some 0.1 µs per request, whether anybody asks or not. MetricsText, Instruments (System.Diagnostics.Metrics) and Otlp read.
 // Recording runs on the thread that ended the request; everything else on whoever asks.
 using Waitress.Guards;
+using Waitress.Tls;
 
 namespace Waitress.Metrics;
 
@@ -101,6 +102,12 @@ internal static class MetricTable
         "Connections that were accepted and closed at once, by reason; at connection_limit none is, they wait.")
     {
         Labels = [new("reason", ConnectionRefusals.Names)],
+    };
+
+    public static readonly MetricRow HandshakesFailed = new("tls_handshake_failures", "tls.handshake.failures", MetricKind.Counter, "",
+        "TLS handshakes that failed, by reason; protocol: no version or cipher suite in common, or the client does not trust the certificate.")
+    {
+        Labels = [new("reason", HandshakeFailures.Names)],
     };
 
     // Threads and workers.
@@ -211,7 +218,7 @@ internal static class MetricTable
     public static IReadOnlyList<MetricRow> All { get; } =
     [
         Requests, Duration, QueueWait, GilWait, AppTime, RequestSize, ResponseSize, Refused, Timeouts, InFlight, QueueLength, OldestWait,
-        Accepted, Open, NotAccepted,
+        Accepted, Open, NotAccepted, HandshakesFailed,
         WebSockets, Messages, LoopStalls,
         Threads, BusyThreads, StuckThreads, BusyTime, Restarts, Workers, LogLinesLost, Spans,
         WorkerInfo, WorkerStart, WorkerRequests, ResidentMemory, PrivateMemory, CpuTime, SystemThreads, OpenFiles, DotnetHeap, DotnetCollections,

@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Http;
 using Waitress.Guards;
 using Waitress.Http;
 
@@ -50,6 +51,8 @@ internal sealed class WorkerFigures
         var times = exchange.Times;
         var refused = exchange.Response.Refused;
         var status = refused?.Status ?? (exchange.Response.Started ? exchange.Response.Status : 0);
+        if (exchange.Response.IsUpgraded)
+            status = StatusCodes.Status101SwitchingProtocols; // Over HTTP/2 it was 200, which would hide them among the requests.
         var request = MetricTable.Requests.Place + (Method(exchange.Request.Method) * Statuses) + Class(status);
         var size = exchange.Body.Length;
         var answer = exchange.Response.BodyLength;

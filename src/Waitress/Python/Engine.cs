@@ -1,3 +1,4 @@
+using Waitress.Asgi;
 using Waitress.Configuration;
 using Waitress.CPython;
 using Waitress.Processes;
@@ -44,20 +45,20 @@ internal static class Engine
         Add(engine, "answer"u8, new Function("answer", 2, values => Answer(server, values)).ToPython(type));
         Add(engine, "ended"u8, new Function("ended", 0, _ => PyNumbers.From(server.Ended)).ToPython(type));
         Add(engine, "close"u8, new Function("close", 0, _ => Attached(() => Close(server, log))).ToPython(type));
-        Add(engine, "loop"u8, new Function("loop", 3, values => Loop.Open(values, server, interpreter)).ToPython(type));
+        Add(engine, "loop"u8, new Function("loop", 3, values => Loop.Open(values, server, interpreter, server.LoopHome)).ToPython(type));
         Add(engine, "interpreters"u8, PyNumbers.From(settings.Interpreters));
-        Add(engine, "interpreter"u8, new Function("interpreter", 6, values => NewInterpreter(values, server, log, interpreter)).ToPython(type));
+        Add(engine, "interpreter"u8, new Function("interpreter", 7, values => NewInterpreter(values, server, log, interpreter)).ToPython(type));
         return engine.Move();
     }
 
-    /// <summary>interpreter(name, app, call, path, argv, logging): a worker of class interpreter, not yet begun.</summary>
+    /// <summary>interpreter(name, app, call, path, argv, logging, values): a worker of class interpreter, not yet begun.</summary>
     private static PyNew NewInterpreter(PyArguments values, Server server, Mailbox log, Interpreter interpreter)
     {
         if (!SubInterpreter.IsSupported)
             return PythonError.Raise(PythonError.Fault.Runtime, "This Python can't make an interpreter with its own GIL");
         var task = new InterpreterTask(
             PyTexts.ToText(values[0]), PyTexts.ToText(values[1]), PyObjects.IsTrue(values[2]), PyValues.ToList(values[3]), PyValues.ToList(values[4]),
-            PyValues.ToDictionary(values[5]));
+            PyValues.ToDictionary(values[5]), PyValues.ToDictionary(values[6]));
         return new InterpreterWorker(server, task, log).ToPython(interpreter);
     }
 
@@ -118,12 +119,17 @@ internal static class Engine
         return Singletons.NewNone();
     }
 
+    internal static PyNew Told(LoopHome home, PyRef figures)
+    {
+        home.Collector = [.. PyValues.ToList(figures).OfType<long>()];
+        return Singletons.NewNone();
+    }
+
     private static PyNew Told(Server server, PyRef figures)
     {
         if (server.Pool is not null)
             return Told(server.Pool, figures);
-        server.TellCollector([.. PyValues.ToList(figures).OfType<long>()]);
-        return Singletons.NewNone();
+        return Told(server.LoopHome, figures);
     }
 
     private static PyNew Called(Server server, string name)

@@ -7,4 +7,7 @@ namespace Waitress.Python;
 /// <param name="Path">sys.path of the main interpreter, which the program has changed since the start.</param>
 /// <param name="Arguments">sys.argv.</param>
 /// <param name="Logging">The settings of the server's own log.</param>
-internal sealed record InterpreterTask(string Name, string App, bool Call, IReadOnlyList<object?> Path, IReadOnlyList<object?> Arguments, IReadOnlyDictionary<string, object?> Logging);
+/// <param name="Values">The settings that waitress._interpreter and waitress._asgi read.</param>
+internal sealed record InterpreterTask(
+    string Name, string App, bool Call, IReadOnlyList<object?> Path, IReadOnlyList<object?> Arguments, IReadOnlyDictionary<string, object?> Logging,
+    IReadOnlyDictionary<string, object?> Values);

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Waitress.Asgi;
 using Waitress.CPython;
 using Waitress.Telemetry;
 using Waitress.Workers;
@@ -13,7 +14,7 @@ namespace Waitress.Python;
 /// </summary>
 internal sealed class InterpreterWorker(Server server, InterpreterTask task, Mailbox log)
 {
-    private const string Starting = "starting", Serving = "serving", Failed = "failed", Ended = "ended", Left = "left";
+    private const string Starting = "starting", Serving = "serving", Failed = "failed", NotStarted = "not started", Ended = "ended", Left = "left";
 
     // While its threads leave the worker looks by itself: nobody tells it when one has.
     private static readonly TimeSpan LeavingLooks = TimeSpan.FromMilliseconds(50);
@@ -25,7 +26,10 @@ internal sealed class InterpreterWorker(Server server, InterpreterTask task, Mai
     private readonly ConcurrentQueue<(string Text, TaskCompletionSource<string> Answer)> _questions = new();
     private TaskCompletionSource<string>? _current; // Of the worker's own main thread.
     private volatile bool _leaving;
-    private Pool? _pool; // Touched in the worker's own interpreter only.
+    private volatile string _loopName = "", _note = "";
+    private Pool? _pool; // Touched in the worker's own interpreter only, as is:
+    private EventLoop? _loop; // From its begin to its end, on its thread; with the GIL.
+    private LoopHome? _home;
 
     /// <summary>For the main interpreter. Runs attached to it, as do the functions.</summary>
     public PyNew ToPython(Interpreter interpreter)
@@ -36,6 +40,7 @@ internal sealed class InterpreterWorker(Server server, InterpreterTask task, Mai
         Bound.Add(made, "run"u8, new Function("run", 0, _ => Run()).ToPython(type));
         Bound.Add(made, "wait"u8, new Function("wait", 0, _ => Detached(() => _decided.Task.Wait())).ToPython(type));
         Bound.Add(made, "state"u8, new Function("state", 0, _ => State()).ToPython(type));
+        Bound.Add(made, "loop"u8, new Function("loop", 0, _ => PySequences.Pair(PyTexts.FromText(_loopName), PyTexts.FromText(_note))).ToPython(type));
         Bound.Add(made, "leave"u8, new Function("leave", 0, _ => Leave()).ToPython(type));
         Bound.Add(made, "ask"u8, new Function("ask", 2, values => Ask(PyTexts.ToText(values[0]), PyNumbers.ToDouble(values[1]))).ToPython(type));
         return made.Move();
@@ -87,12 +92,12 @@ internal sealed class InterpreterWorker(Server server, InterpreterTask task, Mai
         try
         {
             var outcome = SubInterpreter.Run(Serve);
-            if (_state != Failed)
+            if (_state is Starting or Serving)
                 _state = outcome == SubInterpreter.Outcome.Ended ? Ended : Left;
         }
         catch (RaiseException e)
         {
-            Fail(e.Message);
+            Fail(e.Message, Failed);
         }
 
         Decide();
@@ -139,7 +144,7 @@ internal sealed class InterpreterWorker(Server server, InterpreterTask task, Mai
         {
             // Before the app was loaded: told as its failure. After it: a bug of ours.
             if (_state == Starting)
-                Fail(e.Message);
+                Fail(e.Message, Failed);
             else
                 log.Post(LogEvent.EngineFault, e);
         }
@@ -161,19 +166,25 @@ internal sealed class InterpreterWorker(Server server, InterpreterTask task, Mai
         Bound.Add(made, "app"u8, PyTexts.FromText(task.App));
         Bound.Add(made, "call"u8, PyNumbers.From(task.Call));
         Bound.Add(made, "logging"u8, PyValues.FromDictionary(task.Logging));
+        Bound.Add(made, "values"u8, PyValues.FromDictionary(task.Values));
+        Bound.Add(made, "decide"u8, new Function("decide", 1, values => PyTexts.FromText(server.Decide(PyTexts.ToText(values[0])))).ToPython(type));
         Bound.Add(made, "admit"u8, new Function("admit", 2, Admit).ToPython(type));
         Bound.Add(made, "attach"u8, new Function("attach", 1, values => Attach(interpreter, values[0])).ToPython(type));
+        Bound.Add(made, "loop"u8, new Function("loop", 3, values => OpenLoop(interpreter, values)).ToPython(type));
+        Bound.Add(made, "frames"u8, new Function("frames", 0, _ => PythonThread.Frames()).ToPython(type));
+        Bound.Add(made, "frame_of_loop"u8, new Function("frame_of_loop", 0, _ => FrameOfLoop()).ToPython(type));
+        Bound.Add(made, "stop"u8, new Function("stop", 1, values => Stop(PyObjects.IsTrue(values[0]))).ToPython(type));
         Bound.Add(made, "work"u8, new Function("work", 0, _ => Work()).ToPython(type));
-        Bound.Add(made, "requests"u8, new Function("requests", 0, _ => _pool is null ? PySequences.NewList() : Engine.Requests(_pool.Orders)).ToPython(type));
+        Bound.Add(made, "requests"u8, new Function("requests", 0, _ => Requests()).ToPython(type));
         Bound.Add(made, "interrupt"u8, new Function("interrupt", 2,
             values => PyNumbers.From(_pool?.Interrupt(PyNumbers.ToInt64(values[0]), values[1]) ?? false)).ToPython(type));
-        Bound.Add(made, "collector"u8, new Function("collector", 1, values => Engine.Told(_pool, values[0])).ToPython(type));
+        Bound.Add(made, "collector"u8, new Function("collector", 1, values => _home is null ? Engine.Told(_pool, values[0]) : Engine.Told(_home, values[0])).ToPython(type));
         Bound.Add(made, "frame"u8, new Function("frame", 1, values => Frame(PyNumbers.ToInt64(values[0]))).ToPython(type));
         Bound.Add(made, "retire"u8, new Function("retire", 0, _ => Retire()).ToPython(type));
         Bound.Add(made, "recycle"u8, new Function("recycle", 1, values => AskToRecycle(PyTexts.ToText(values[0]))).ToPython(type));
         Bound.Add(made, "ended"u8, new Function("ended", 0, _ => PyNumbers.From(server.Ended)).ToPython(type));
-        Bound.Add(made, "serving"u8, new Function("serving", 0, _ => SetServing()).ToPython(type));
-        Bound.Add(made, "failed"u8, new Function("failed", 1, values => Fail(PyTexts.ToText(values[0]))).ToPython(type));
+        Bound.Add(made, "serving"u8, new Function("serving", 2, values => SetServing(PyTexts.ToText(values[0]), PyTexts.ToText(values[1]))).ToPython(type));
+        Bound.Add(made, "failed"u8, new Function("failed", 2, values => Fail(PyTexts.ToText(values[0]), PyObjects.IsTrue(values[1]) ? NotStarted : Failed)).ToPython(type));
         Bound.Add(made, "wait"u8, new Function("wait", 1, values => Wait(PyObjects.IsTrue(values[0]))).ToPython(type));
         Bound.Add(made, "asked"u8, new Function("asked", 0, _ => Asked()).ToPython(type));
         Bound.Add(made, "answer"u8, new Function("answer", 1, values => Answer(PyTexts.ToText(values[0]))).ToPython(type));
@@ -205,6 +216,24 @@ internal sealed class InterpreterWorker(Server server, InterpreterTask task, Mai
         return PyNumbers.From(_pool.Places);
     }
 
+    /// <summary>loop(app, tools, wake_fd), on the loop's thread.</summary>
+    private PyNew OpenLoop(Interpreter interpreter, PyArguments values)
+    {
+        _home ??= new LoopHome(new Orders(Signal));
+        return Loop.Open(values, server, interpreter, _home, loop => _loop = loop);
+    }
+
+    // The loop's thread lives: it can't have gone on to its end while this one is attached.
+    private PyNew FrameOfLoop()
+    {
+        using var frame = _loop is null ? default : PythonThread.FrameOf(_loop.ThreadState);
+        return frame.IsNull ? Singletons.NewNone() : frame.Move();
+    }
+
+    private PyNew Requests() => (_pool?.Orders ?? _home?.Orders) is { } orders ? Engine.Requests(orders) : PySequences.NewList();
+
+    private PyNew Stop(bool graceful) => Detached(() => server.Stop(graceful));
+
     private PyNew Work()
     {
         _pool!.Work();
@@ -221,6 +250,8 @@ internal sealed class InterpreterWorker(Server server, InterpreterTask task, Mai
     {
         if (_pool is not null)
             server.Retire(_pool);
+        if (_loop is not null)
+            server.Retire(_loop);
         return Singletons.NewNone();
     }
 
@@ -231,16 +262,17 @@ internal sealed class InterpreterWorker(Server server, InterpreterTask task, Mai
         return Singletons.NewNone();
     }
 
-    private PyNew SetServing()
+    // The loop's name, and what there is to say of the choice; empty for a WSGI app.
+    private PyNew SetServing(string loop, string note)
     {
-        _state = Serving;
+        (_loopName, _note, _state) = (loop, note, Serving);
         Decide();
         return Singletons.NewNone();
     }
 
-    private PyNew Fail(string problem)
+    private PyNew Fail(string problem, string state)
     {
-        (_problem, _state) = (problem, Failed);
+        (_problem, _state) = (problem, state);
         return Singletons.NewNone();
     }
 

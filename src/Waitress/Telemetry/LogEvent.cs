@@ -1,5 +1,9 @@
+using System.Buffers;
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using System.Text;
+using Waitress.Guards;
 
 namespace Waitress.Telemetry;
 
@@ -9,6 +13,10 @@ namespace Waitress.Telemetry;
 /// </summary>
 internal sealed record LogEvent(int Id, string Logger, int Level, string Text)
 {
+    // C0, DEL and C1 (ISO 6429): what ends a line, or moves the cursor of whoever reads it.
+    private static readonly SearchValues<char> Controls = SearchValues.Create(
+        [.. Enumerable.Range(0, 0xA0).Where(code => code is < 0x20 or >= 0x7F).Select(code => (char)code)]);
+
     private const int Debug = 10, Info = 20, Warning = 30, Error = 40;
 
     public static readonly LogEvent QueueDepth = new(1, "waitress.queue", Warning, "Task queue depth is {0}");
@@ -24,7 +32,7 @@ internal sealed record LogEvent(int Id, string Logger, int Level, string Text)
     public static readonly LogEvent StillRunning = new(11, "waitress", Warning, "{0} request(s) were still running after graceful_timeout ({1} s); their connections were closed");
     public static readonly LogEvent Lost = new(12, "waitress", Warning, "{0} log entries were lost: they came faster than logging could write them");
     public static readonly LogEvent AcceptFailed = new(13, "waitress", Warning, "{0}");
-    public static readonly LogEvent EngineFault = new(14, "waitress", Error, "Fault in the server: {0}");
+    public static readonly LogEvent EngineFault = new(14, "waitress", Error, "Fault in the server: {0}") { HasStack = true };
 
     public static readonly LogEvent QueueTimeout = new(15, "waitress.queue", Warning, "{0} request(s) waited for a thread for longer than queue_timeout ({1} s) and got 503");
     public static readonly LogEvent BacklogFull = new(16, "waitress.queue", Warning, "{0} request(s) got 503: as many as backlog_limit ({1}) were waiting for a thread");
@@ -79,7 +87,41 @@ internal sealed record LogEvent(int Id, string Logger, int Level, string Text)
         NoResponse, ResponseUnfinished, OtlpExports, OtlpFailed, OtlpBack, OtlpPartial, SpansDropped,
     ];
 
+    /// <summary>Whether its text may have several lines.</summary>
+    private bool HasStack { get; init; }
+
     private CompositeFormat Format { get; } = CompositeFormat.Parse(Text);
 
-    public string Write(params ReadOnlySpan<object?> values) => string.Format(CultureInfo.InvariantCulture, Format, values);
+    /// <summary>The text of an entry. Whatever of a client's is in a value, it can neither begin a line nor send what a terminal obeys.</summary>
+    public string Write(params ReadOnlySpan<object?> values)
+    {
+        object?[] shown = [.. values];
+        for (var i = 0; i < shown.Length; i++)
+            shown[i] = Shown(shown[i]);
+        var text = string.Format(CultureInfo.InvariantCulture, Format, shown);
+        return text.AsSpan().ContainsAny(Controls) ? WithoutControls(text) : text;
+    }
+
+    // Peers as access log and environ have them.
+    private static object? Shown(object? value) => value switch
+    {
+        IPEndPoint { Address.IsIPv4MappedToIPv6: true } peer => new IPEndPoint(ClientAddress.Plain(peer.Address), peer.Port),
+        IPAddress address => ClientAddress.Plain(address),
+        UnixDomainSocketEndPoint => "localhost",
+        _ => value,
+    };
+
+    private string WithoutControls(string text)
+    {
+        var clean = new StringBuilder(text.Length + 16);
+        foreach (var c in text)
+        {
+            if (Controls.Contains(c) && !(HasStack && (c is '\n' or '\r' or '\t')))
+                clean.Append(CultureInfo.InvariantCulture, $"\\x{(int)c:X2}");
+            else
+                clean.Append(c);
+        }
+
+        return clean.ToString();
+    }
 }

@@ -115,11 +115,11 @@ internal sealed class CertificateFiles
         policy.ExtraStore.AddRange(authorities);
         options.ClientCertificateRequired = true; // .NET's word for asking; whether none will do is decided below.
         options.CertificateChainPolicy = policy;
-        options.RemoteCertificateValidationCallback = (sender, certificate, chain, errors) => Accepts((TlsStream)sender, certificate, chain, errors, required);
+        options.RemoteCertificateValidationCallback = (sender, certificate, chain, errors) => Accepts((TlsStream)sender, certificate, chain, errors, required, authorities.Count);
         return options;
     }
 
-    private static bool Accepts(TlsStream stream, X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors, bool required)
+    private static bool Accepts(TlsStream stream, X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors, bool required, int ours)
     {
         if (certificate is null)
         {
@@ -129,9 +129,28 @@ internal sealed class CertificateFiles
 
         // A client's certificate carries no host name that could be wrong.
         if ((errors & ~SslPolicyErrors.RemoteCertificateNameMismatch) == SslPolicyErrors.None)
+        {
+            // What the client sent stands behind what we gave; .NET disposes it after this call.
+            if (certificate is X509Certificate2 leaf && chain is not null && chain.ChainPolicy.ExtraStore.Count > ours)
+                stream.ClientAuthorities = [.. InOrder(leaf, [.. chain.ChainPolicy.ExtraStore.Skip(ours)])];
             return true;
+        }
+
         var reasons = chain?.ChainStatus.Select(status => status.Status.ToString()).Distinct().ToArray() ?? [];
         stream.Rejected = $"the client's certificate is not valid ({(reasons.Length > 0 ? string.Join(", ", reasons) : errors)})";
         return false;
+    }
+
+    // TLS 1.3 lets them come in any order (RFC 8446 section 4.4.2).
+    private static IEnumerable<string> InOrder(X509Certificate2 leaf, List<X509Certificate2> sent)
+    {
+        sent.RemoveAll(certificate => certificate.RawDataMemory.Span.SequenceEqual(leaf.RawDataMemory.Span));
+        var last = leaf;
+        while (sent.Find(certificate => certificate.SubjectName.RawData.AsSpan().SequenceEqual(last.IssuerName.RawData)) is { } issuer)
+        {
+            sent.Remove(issuer);
+            yield return issuer.ExportCertificatePem() + "\n";
+            last = issuer;
+        }
     }
 }

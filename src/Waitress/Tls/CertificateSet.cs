@@ -1,8 +1,12 @@
+using System.Globalization;
+
 namespace Waitress.Tls;
 
 /// <summary>All certificates of a server at one moment; which one answers is decided by the name that the client asks for (SNI). Immutable.</summary>
 internal sealed class CertificateSet
 {
+    private static readonly IdnMapping Idn = new() { AllowUnassigned = true };
+
     private readonly Dictionary<string, ServerCertificate> _byName = new(StringComparer.OrdinalIgnoreCase);
 
     /// <param name="certificates">At least one; where two are for the same name, the earlier one answers.</param>
@@ -26,9 +30,25 @@ internal sealed class CertificateSet
     {
         if (string.IsNullOrEmpty(name) || All.Count == 1)
             return All[0];
+        name = AsSent(name);
         if (_byName.TryGetValue(name, out var exact))
             return exact;
         var dot = name.IndexOf('.', StringComparison.Ordinal);
         return dot > 0 && _byName.TryGetValue($"*{name[dot..]}", out var wildcard) ? wildcard : All[0];
+    }
+
+    /// <summary>A name of the client's hello in ASCII, as clients send it and certificates have it: .NET shows xn--bcher-kva as bücher.</summary>
+    public static string AsSent(string name)
+    {
+        if (name.All(char.IsAscii))
+            return name;
+        try
+        {
+            return Idn.GetAscii(name);
+        }
+        catch (ArgumentException)
+        {
+            return name; // No name of a host.
+        }
     }
 }

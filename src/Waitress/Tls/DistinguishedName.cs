@@ -1,16 +1,16 @@
-using System.Security.Cryptography;
+using System.Formats.Asn1;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 
 namespace Waitress.Tls;
 
 /// <summary>
-/// Names of certificates in the form of RFC 2253, as mod_ssl has them in SSL_CLIENT_S_DN: the most specific part first, commas without
-/// blanks, special characters behind a backslash. Bytes of UTF-8 become characters one to one, as PEP 3333 has it for all texts of environ.
+/// Names of certificates in the form of RFC 4514 (before it RFC 2253), as mod_ssl has them in SSL_CLIENT_S_DN: the most specific part first, commas
+/// without blanks, special characters behind a backslash.
 /// </summary>
 internal static class DistinguishedName
 {
-    // RFC 2253 section 2.3, and what OpenSSL names besides; any other type is written in digits.
+    // RFC 4514 section 3, and what OpenSSL names besides; any other type is written in digits, and its value as the bytes that it is.
     private static readonly Dictionary<string, string> Types = new(StringComparer.Ordinal)
     {
         ["2.5.4.3"] = "CN",
@@ -29,31 +29,58 @@ internal static class DistinguishedName
         ["0.9.2342.19200300.100.1.25"] = "DC",
     };
 
-    public static string Write(X500DistinguishedName name)
+    /// <summary>As text for environ: bytes of UTF-8 become characters one to one, as PEP 3333 has it.</summary>
+    public static string Write(X500DistinguishedName name) => Latin1(Text(name));
+
+    /// <summary>As text.</summary>
+    public static string Text(X500DistinguishedName name)
     {
-        var text = new StringBuilder();
         try
         {
-            foreach (var part in name.EnumerateRelativeDistinguishedNames(reversed: true))
-            {
-                if (part.HasMultipleElements)
-                    return Latin1(name.Decode(X500DistinguishedNameFlags.Reversed)); // Several values in one part: rare, and .NET's own form will do.
-                if (text.Length > 0)
-                    text.Append(',');
-                var type = part.GetSingleElementType().Value ?? "";
-                text.Append(Types.GetValueOrDefault(type, type)).Append('=');
-                Escape(part.GetSingleElementValue() ?? "", text);
-            }
+            var parts = new List<string>();
+            var sequence = new AsnReader(name.RawData, AsnEncodingRules.BER).ReadSequence();
+            while (sequence.HasData)
+                parts.Add(Part(sequence.ReadSetOf(skipSortOrderValidation: true)));
+            parts.Reverse();
+            return string.Join(',', parts);
         }
-        catch (CryptographicException)
+        catch (AsnContentException)
         {
-            return Latin1(name.Name); // A value that is no text.
+            return name.Name; // Not what it should be, and accepted all the same: .NET's own form will do.
         }
-
-        return Latin1(text.ToString());
     }
 
-    // RFC 2253 section 2.4.
+    private static string Part(AsnReader set)
+    {
+        var text = new StringBuilder();
+        while (set.HasData)
+        {
+            if (text.Length > 0)
+                text.Append('+');
+            var pair = set.ReadSequence();
+            var type = pair.ReadObjectIdentifier();
+            var value = pair.PeekEncodedValue();
+            if (Types.TryGetValue(type, out var known) && TryRead(pair, out var read))
+                Escape(read, text.Append(known).Append('='));
+            else
+                text.Append(type).Append("=#").Append(Convert.ToHexString(value.Span));
+        }
+
+        return text.ToString();
+    }
+
+    private static bool TryRead(AsnReader pair, out string text)
+    {
+        text = "";
+        var tag = pair.PeekTag();
+        if (tag.TagClass != TagClass.Universal || (UniversalTagNumber)tag.TagValue is not (UniversalTagNumber.UTF8String or UniversalTagNumber.PrintableString
+            or UniversalTagNumber.IA5String or UniversalTagNumber.T61String or UniversalTagNumber.BMPString or UniversalTagNumber.VisibleString or UniversalTagNumber.NumericString))
+            return false;
+        text = pair.ReadCharacterString((UniversalTagNumber)tag.TagValue);
+        return true;
+    }
+
+    // RFC 4514 section 2.4.
     private static void Escape(string value, StringBuilder text)
     {
         for (var i = 0; i < value.Length; i++)

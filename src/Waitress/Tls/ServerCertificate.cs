@@ -18,6 +18,7 @@ internal sealed class ServerCertificate
         Subject = DistinguishedName.Write(Leaf.SubjectName);
         Issuer = DistinguishedName.Write(Leaf.IssuerName);
         Serial = Leaf.SerialNumber;
+        Pem = Leaf.ExportCertificatePem() + "\n";
 
         // Offline: neither missing parts of the chain nor OCSP answers are fetched from addresses that the certificate names.
         Options = options(SslStreamCertificateContext.Create(Leaf, pair.Chain, offline: true, trust));
@@ -33,6 +34,9 @@ internal sealed class ServerCertificate
     public string Issuer { get; }
 
     public string Serial { get; }
+
+    /// <summary>The certificate alone, without its chain.</summary>
+    public string Pem { get; }
 
     public DateTime Ends => Leaf.NotAfter.ToUniversalTime();
 

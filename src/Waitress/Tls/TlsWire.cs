@@ -6,6 +6,7 @@
 // Runs on the connection's I/O thread, in the handshake on the thread pool; only the stop comes from another thread.
 using System.IO.Pipelines;
 using System.Net.Security;
+using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Security.Cryptography;
 using Microsoft.AspNetCore.Connections;
@@ -24,7 +25,8 @@ namespace Waitress.Tls;
 /// <param name="Ident">The <c>ident</c> setting, for the answer to plain HTTP.</param>
 /// <param name="Clock">For the limits of time.</param>
 /// <param name="Log">Where handshakes that fail are told.</param>
-internal sealed record TlsOptions(CertificateWatch Certificates, string? Ident, TimeProvider Clock, Mailbox Log);
+/// <param name="Failed">Counts them.</param>
+internal sealed record TlsOptions(CertificateWatch Certificates, string? Ident, TimeProvider Clock, Mailbox Log, Action<HandshakeFailure>? Failed = null);
 
 /// <summary>Puts TLS around the connections of an endpoint.</summary>
 internal static class TlsWire
@@ -73,7 +75,8 @@ internal static class TlsWire
     // False: there is no session, and the reason has been told.
     private static async Task<bool> HandshakeAsync(ConnectionContext connection, PipeStream inner, TlsStream stream, TlsOptions options)
     {
-        var reason = "";
+        string reason;
+        HandshakeFailure failure;
         using var limit = new ArrivalLimit(connection, HandshakeTime, options.Clock);
         try
         {
@@ -94,24 +97,33 @@ internal static class TlsWire
         }
         catch (OperationCanceledException)
         {
-            reason = limit.Stopping ? "" : $"it took longer than {HandshakeTime.TotalSeconds:0} s";
+            if (limit.Stopping)
+                return false;
+            (reason, failure) = ($"it took longer than {HandshakeTime.TotalSeconds:0} s", HandshakeFailure.Timeout);
         }
         catch (Exception e) when (e is AuthenticationException or IOException or CryptographicException or InvalidOperationException or NotSupportedException)
         {
-            reason = stream.Rejected ?? Describe(e);
+            (reason, failure) = stream.Rejected is { } rejected ? (rejected, HandshakeFailure.ClientCertificate) : Describe(e);
         }
 
-        if (reason.Length > 0)
-            options.Log.Post(LogEvent.HandshakeFailed, PeerOf(connection), reason);
+        options.Log.Post(LogEvent.HandshakeFailed, connection.RemoteEndPoint, reason);
+        options.Failed?.Invoke(failure);
         return false;
     }
 
     private static async ValueTask<byte?> FirstByteAsync(PipeReader input, CancellationToken limit)
     {
-        var read = await input.ReadAsync(limit);
-        byte? first = read.Buffer.IsEmpty ? null : read.Buffer.FirstSpan[0];
-        input.AdvanceTo(read.Buffer.Start);
-        return first;
+        try
+        {
+            var read = await input.ReadAsync(limit);
+            byte? first = read.Buffer.IsEmpty ? null : read.Buffer.FirstSpan[0];
+            input.AdvanceTo(read.Buffer.Start);
+            return first;
+        }
+        catch (ConnectionResetException)
+        {
+            return null; // As HAProxy ends its checks.
+        }
     }
 
     // Somebody's http:// link to this port; a browser shows the text. Anything else that is no TLS gets no answer.
@@ -119,11 +131,13 @@ internal static class TlsWire
     {
         if (!char.IsAsciiLetterUpper((char)first))
         {
-            options.Log.Post(LogEvent.HandshakeFailed, PeerOf(connection), "what it sent is not TLS");
+            options.Log.Post(LogEvent.HandshakeFailed, connection.RemoteEndPoint, "what it sent is not TLS");
+            options.Failed?.Invoke(HandshakeFailure.NotTls);
             return;
         }
 
-        options.Log.Post(LogEvent.PlainRequest, PeerOf(connection));
+        options.Log.Post(LogEvent.PlainRequest, connection.RemoteEndPoint);
+        options.Failed?.Invoke(HandshakeFailure.PlainHttp);
         using var patience = new CancellationTokenSource(GoodbyeTime, options.Clock);
         try
         {
@@ -153,24 +167,30 @@ internal static class TlsWire
     }
 
     // The innermost reason: OpenSSL's words without the chain of wrappers.
-    private static string Describe(Exception error)
+    private static (string Reason, HandshakeFailure Failure) Describe(Exception error)
     {
         var inner = error;
         while (inner.InnerException is { } cause)
             inner = cause;
-        var text = inner is EndOfStreamException || (inner is IOException && error == inner) ? "the client closed the connection" : inner.Message;
-        return text.AsSpan().IndexOfAny('\r', '\n') is var end and >= 0 ? text[..end] : text;
+        if (inner is EndOfStreamException || (inner is IOException && error == inner))
+            return ("the client closed the connection", HandshakeFailure.Closed);
+        if (inner is SocketException)
+            return (inner.Message, HandshakeFailure.Closed);
+        var text = inner.Message;
+        return (text.AsSpan().IndexOfAny('\r', '\n') is var end and >= 0 ? text[..end] : text, HandshakeFailure.Protocol);
     }
 
-    private static string PeerOf(ConnectionContext connection) => connection.RemoteEndPoint?.ToString() is { Length: > 0 } peer ? peer : "localhost";
-
-    private static System.Net.Sockets.Socket? SocketOf(ConnectionContext connection) => connection.Features.Get<IConnectionSocketFeature>()?.Socket;
+    private static Socket? SocketOf(ConnectionContext connection) => connection.Features.Get<IConnectionSocketFeature>()?.Socket;
 
     private sealed record Plain(PipeReader Input, PipeWriter Output) : IDuplexPipe;
 }
 
-/// <summary>A session's stream, which remembers why the client's certificate was refused: the exception does not say.</summary>
+/// <summary>A session's stream, which remembers what only the check of the client's certificate sees.</summary>
 internal sealed class TlsStream(Stream inner) : SslStream(inner, leaveInnerStreamOpen: true)
 {
+    /// <summary>Why it was refused: the exception does not say.</summary>
     public string? Rejected { get; set; }
+
+    /// <summary>The authorities' certificates that came with it, as PEM, each signed by the next one.</summary>
+    public IReadOnlyList<string> ClientAuthorities { get; set; } = [];
 }

@@ -10,3 +10,6 @@ public sealed class UvloopServer() : ServerFixture("asgi_suite:app", "--loop=uvl
 
 /// <summary>tests/apps/asgi_sockets.py with small limits.</summary>
 public sealed class SocketServer() : ServerFixture("asgi_sockets:app", "--ws-max-size=1000000", "--ws-max-queue=4");
+
+/// <summary>The same with HTTP/2 by prior knowledge.</summary>
+public sealed class SocketHttp2Server() : ServerFixture("asgi_sockets:app", "--http=1,2", "--ws-max-size=1000000", "--ws-max-queue=4");

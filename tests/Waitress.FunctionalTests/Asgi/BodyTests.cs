@@ -44,6 +44,36 @@ public sealed class AsgiBodyTests(AsgiServer server) : IClassFixture<AsgiServer>
     }
 
     [Fact]
+    public async Task Body_WhileItIsAnswered_GoesBothWays()
+    {
+        using var client = await server.ConnectAsync();
+        await client.SendAsync("POST /echo HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n");
+        for (var turn = 1; turn <= 20; turn++)
+        {
+            // Each block is answered before the next one is sent.
+            var block = Pattern.Bytes(turn * 500);
+            await client.SendAsync(Encoding.ASCII.GetBytes($"{block.Length:x}\r\n").Concat(block).Concat("\r\n"u8.ToArray()).ToArray());
+            if (turn == 1)
+                Assert.Contains("chunked", await client.ReceiveHeadAsync(), StringComparison.Ordinal);
+            var seen = new List<byte>();
+            while (seen.Count < block.Length)
+            {
+                var size = "";
+                while (!size.EndsWith("\r\n", StringComparison.Ordinal))
+                    size += (char)(await client.ReceiveBytesAsync(1))[0];
+                seen.AddRange(await client.ReceiveBytesAsync(Convert.ToInt32(size.TrimEnd(), 16)));
+                await client.ReceiveBytesAsync(2);
+            }
+
+            Assert.Equal(Pattern.Digest(block), Pattern.Digest([.. seen]));
+        }
+
+        await client.SendAsync("0\r\n\r\n");
+        Assert.Equal("0\r\n\r\n"u8.ToArray(), await client.ReceiveBytesAsync(5));
+        Assert.Equal(Expected.Hello, (await client.GetAsync("/hello")).Text);
+    }
+
+    [Fact]
     public async Task Body_Expected_IsAskedForWhenTheAppReads()
     {
         using var client = await server.ConnectAsync();

@@ -38,6 +38,16 @@ public sealed class AsgiDisconnectTests(AsgiServer server) : IClassFixture<AsgiS
         await server.Log.WaitForMark("done " + name);
     }
 
+    [Fact]
+    public async Task Task_ThatOutlivesTheApp_IsToldThatItIsOver()
+    {
+        var name = Pattern.Name();
+        using var client = await server.ConnectAsync();
+        await client.SendAsync($"GET /lingering?name={name} HTTP/1.1\r\nHost: test\r\n\r\n");
+        await Expected.RefusedAsync(client, 500);
+        await server.Log.WaitForMark("http.disconnect " + name);
+    }
+
     [Theory]
     [InlineData("/generator")]
     [InlineData("/half?after=0.2")]

@@ -17,7 +17,7 @@ public sealed class AsgiHttp2Tests(AsgiHttp2Server server) : IClassFixture<AsgiH
         using var answer = await SendAsync(http, HttpMethod.Get, "/any/caf%C3%A9?q=1");
         var seen = JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement;
         Assert.Equal(("2", "/any/caf\u00e9", "http"), (seen.GetProperty("http_version").GetString(), seen.GetProperty("path").GetString(), seen.GetProperty("scheme").GetString()));
-        Assert.Equal("""{"http.response.pathsend": {}, "http.response.trailers": {}}""", seen.GetProperty("extensions").GetRawText());
+        Assert.Equal("""{"http.response.pathsend": {}, "http.response.trailers": {}, "http.response.early_hint": {}}""", seen.GetProperty("extensions").GetRawText());
         Assert.Contains("host", seen.GetProperty("headers").EnumerateArray().Select(pair => pair[0].GetString()));
     }
 
@@ -37,6 +37,31 @@ public sealed class AsgiHttp2Tests(AsgiHttp2Server server) : IClassFixture<AsgiH
                 : JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement.GetProperty("sha256").GetString();
         })).Within("all answers");
         Assert.Equal(Enumerable.Range(0, 20).Select(number => Pattern.Digest(number % 2 == 0 ? small : large)), answers);
+    }
+
+    [Fact]
+    public async Task Upload_WhileItIsAnswered_GoesBothWays()
+    {
+        using var http = server.Server.Http();
+        using var content = new Conversation();
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/echo") { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact, Content = content };
+        var answering = http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        var stream = await content.Stream.Within("the upload begins");
+        var seen = new byte[100_000];
+        Stream? answer = null;
+        for (var turn = 1; turn <= 20; turn++)
+        {
+            // Each block is answered before the next one is sent.
+            var block = Pattern.Bytes(turn * 5000);
+            await stream.WriteAsync(block);
+            await stream.FlushAsync();
+            answer ??= await (await answering.Within("the head")).Content.ReadAsStreamAsync();
+            await answer.ReadExactlyAsync(seen.AsMemory(0, block.Length)).AsTask().Within("the echo of the block");
+            Assert.Equal(Pattern.Digest(block), Pattern.Digest(seen.AsSpan(0, block.Length).ToArray()));
+        }
+
+        content.Finish();
+        Assert.Equal(0, await answer!.ReadAsync(seen).AsTask().Within("the end"));
     }
 
     [Fact]
@@ -69,5 +94,28 @@ public sealed class AsgiHttp2Tests(AsgiHttp2Server server) : IClassFixture<AsgiH
     {
         var request = new HttpRequestMessage(method, target) { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact, Content = content };
         return http.SendAsync(request, stop);
+    }
+
+    // A body that the test writes while it reads the answer, which .NET allows contents of one's own.
+    private sealed class Conversation : HttpContent
+    {
+        private readonly TaskCompletionSource<Stream> _stream = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly TaskCompletionSource _finished = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task<Stream> Stream => _stream.Task;
+
+        public void Finish() => _finished.SetResult();
+
+        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context)
+        {
+            _stream.SetResult(stream);
+            return _finished.Task;
+        }
+
+        protected override bool TryComputeLength(out long length)
+        {
+            length = 0;
+            return false;
+        }
     }
 }

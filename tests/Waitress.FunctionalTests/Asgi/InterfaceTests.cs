@@ -28,7 +28,6 @@ public sealed class InterfaceTests
 
     [Theory]
     [InlineData("asgi_suite:Old", 1, "is an ASGI 2 app")]
-    [InlineData("asgi_suite:app", 1, "worker_class process", "--worker-class=interpreter")]
     [InlineData("asgi_suite:app", 2, "interface", "--interface=fastcgi")]
     public async Task App_ThatCannotBeServed_IsRefusedWithTheReason(string app, int code, string message, params string[] options)
     {

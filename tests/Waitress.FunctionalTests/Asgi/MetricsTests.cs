@@ -1,3 +1,4 @@
+using Waitress.FunctionalTests.Admin;
 using Waitress.FunctionalTests.Harness;
 
 namespace Waitress.FunctionalTests.Asgi;
@@ -8,7 +9,7 @@ public sealed class AsgiMetricsTests
     [Fact]
     public async Task Requests_SocketsAndStalls_AreCounted()
     {
-        await using var server = await PythonServer.StartAsync("asgi_sockets:app", ["--metrics-path=/metrics"]);
+        await using var server = await PythonServer.StartAsync("asgi_sockets:app", ["--metrics-path=/metrics", "--admin-listen=127.0.0.1:0"]);
         using var client = await server.ConnectAsync();
         Assert.Equal(200, (await client.GetAsync("/hello")).Status);
         using (var socket = await RawWebSocket.OpenAsync(server.EndPoint, "/echo"))
@@ -29,6 +30,8 @@ public sealed class AsgiMetricsTests
 
         await Deadline.Until(async () => (await client.GetAsync("/metrics")).Text.Contains("waitress_websockets_open 0", StringComparison.Ordinal), "the socket is counted off");
         await AssertAsync(client, """waitress_requests_total{method="GET",status="1xx"} 1""", "waitress_request_app_seconds_count 1");
+        using (var admin = await AdminClient.OfAsync(server.Log))
+            Assert.Contains("\"interface\":\"asgi\"", (await admin.GetAsync("/status.json")).Text, StringComparison.Ordinal);
         Assert.Equal(0, await server.StopAsync());
     }
 

@@ -22,6 +22,10 @@ public sealed class AsgiMistakeTests(AsgiServer server) : IClassFixture<AsgiServ
     [InlineData("text-body", "TypeError: a bytes-like object is required, not 'str'")]
     [InlineData("trailers-unannounced", "RuntimeError: http.response.trailers has to be announced in http.response.start, and to follow the body")]
     [InlineData("websocket", "ValueError: websocket.accept is not a message of an HTTP response")]
+    [InlineData("hint-text", "TypeError: link '</a>' is not bytes")]
+    [InlineData("hint-bytes", "TypeError: http.response.early_hint needs links, which is an iterable of bytes")]
+    [InlineData("hint-none", "TypeError: http.response.early_hint needs links, which is an iterable of bytes")]
+    [InlineData("hint-newline", "ValueError: carriage return/line feed or another control character present in the value of header Link")]
     [InlineData("no-argument", "TypeError: send() takes 1 positional argument but 0 were given")]
     [InlineData("receive-argument", "TypeError: receive() takes 0 positional arguments but 1 were given")]
     public async Task Message_ThatIsWrong_RaisesAndTheAppCanStillAnswer(string kind, string expected)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Waitress.FunctionalTests.Asgi;
 using Waitress.FunctionalTests.Harness;
 using Waitress.FunctionalTests.Proxy;
 using Waitress.FunctionalTests.Wsgi;
@@ -35,6 +36,24 @@ public sealed class NginxFilesTests
         var lines = nginx.Read("upstream.log").Split('\n').Where(line => line.Contains("POST /digest", StringComparison.Ordinal));
         Assert.Matches(@" 200 \d+ request_time=[\d.]+ upstream=127\.0\.0\.1:\d+ upstream_status=200 connect=[\d.]+ header=[\d.]+ response=[\d.]+$", Assert.Single(lines));
         Assert.DoesNotContain("[error]", nginx.Read("error.log"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Site_InFrontOfAnAsgiApp_PassesWebSocketsAndNoOtherUpgrade()
+    {
+        await using var server = await PythonServer.StartAsync("asgi_sockets:app", ["--http=1,2"]);
+        await using var nginx = await Nginx.StartAsync((path, listen) => Http(path, listen, DeployFile.Read("nginx/upstream.conf", ("127.0.0.1:8080", "127.0.0.1:" + server.PortText))));
+        using (var socket = await RawWebSocket.OpenAsync(nginx.EndPoint, "/echo"))
+        {
+            await socket.SendAsync(RawWebSocket.Text, "hello"u8.ToArray());
+            await socket.ReceiveAsync();
+            await socket.SendAsync(RawWebSocket.Close, [0x03, 0xE8]);
+            await socket.AssertClosedAsync(1000);
+        }
+
+        using var client = await RawClient.ConnectAsync(nginx.EndPoint);
+        Assert.Equal(200, (await client.GetAsync("/hello", "Connection: Upgrade\r\nUpgrade: h2c\r\n")).Status);
+        Assert.Equal(0, await server.StopAsync());
     }
 
     /// <summary>What docs/502-504.md says of nginx's log: header=- is nginx's own answer, a time the server's.</summary>

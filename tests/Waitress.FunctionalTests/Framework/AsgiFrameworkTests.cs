@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.WebSockets;
 using System.Text;
 using System.Text.Json;
@@ -5,7 +6,7 @@ using Waitress.FunctionalTests.Harness;
 
 namespace Waitress.FunctionalTests.Framework;
 
-public sealed class StarletteServer() : ServerFixture("starlette_app:app");
+public sealed class StarletteServer() : ServerFixture("starlette_app:app", "--http=1,2");
 
 public sealed class StarletteTests(StarletteServer starlette) : FrameworkTests(starlette), IClassFixture<StarletteServer>
 {
@@ -52,17 +53,45 @@ public sealed class StarletteTests(StarletteServer starlette) : FrameworkTests(s
     }
 
     [Fact]
-    public async Task Upload_Of200Megabytes_TakesNoMemory()
+    public async Task Upload_OfAGibibyte_TakesNoMemory()
     {
-        const int Size = 200_000_000;
-        var block = Pattern.Bytes(251 * 4000);
-        using var client = await starlette.ConnectAsync();
-        await client.SendAsync($"POST /raw-upload HTTP/1.1\r\nHost: test\r\nContent-Length: {Size}\r\n\r\n");
-        for (var sent = 0; sent < Size; sent += block.Length)
-            await client.SendAsync(block.AsMemory(0, Math.Min(block.Length, Size - sent)));
-        var seen = (await client.ReceiveAsync()).Json();
-        Assert.Equal(Size, seen.GetProperty("length").GetInt32());
-        Assert.InRange(seen.GetProperty("rss").GetInt64(), 1, 190_000); // KiB
+        const long Size = 1L << 30;
+        await using var server = await PythonServer.StartAsync("starlette_app:app", ["--max-request-body-size=2000000000"]);
+        var block = new byte[1 << 20];
+        using var client = await server.ConnectAsync();
+
+        // A first one for all that is made once.
+        var before = 0L;
+        foreach (var size in new[] { 4L << 20, Size })
+        {
+            await client.SendAsync($"POST /counted-upload HTTP/1.1\r\nHost: test\r\nContent-Length: {size}\r\n\r\n");
+            for (var sent = 0L; sent < size; sent += block.Length)
+                Assert.True(await client.SendAsync(block));
+            var seen = (await client.ReceiveAsync()).Json();
+            Assert.Equal(size, seen.GetProperty("length").GetInt64());
+            if (before > 0)
+                Assert.InRange(seen.GetProperty("peak").GetInt64() - before, 0, 64 * 1024); // KiB
+            before = seen.GetProperty("peak").GetInt64();
+        }
+
+        Assert.Equal(0, await server.StopAsync());
+    }
+
+    [Fact]
+    public async Task Client_ResettingItsStream_EndsTheEvents()
+    {
+        var name = Pattern.Name();
+        using (var http = starlette.Server.Http())
+        {
+            http.DefaultRequestVersion = HttpVersion.Version20;
+            http.DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact;
+            using var events = new StreamReader(await http.GetStreamAsync("/events?name=" + name));
+            Assert.Equal("event: tick", await events.ReadLineAsync());
+            Assert.Equal("data: 0", await events.ReadLineAsync());
+            events.Dispose();
+            await starlette.Log.WaitForMark("ended " + name);
+            Assert.Equal("Hello from Starlette", await http.GetStringAsync("/"));
+        }
     }
 
     [Fact]
@@ -124,12 +153,29 @@ internal static class SocketEcho
 {
     public static async Task<string> AskAsync(PythonServer server, string text)
     {
-        using var socket = new ClientWebSocket();
-        await socket.ConnectAsync(new Uri($"ws://127.0.0.1:{server.PortText}/echo"), CancellationToken.None).Within("the handshake");
-        await socket.SendAsync(Encoding.UTF8.GetBytes(text), WebSocketMessageType.Text, true, CancellationToken.None);
+        using var socket = await OpenAsync(server, "/echo");
+        await SendAsync(socket, text);
+        var answer = await TextAsync(socket);
+        await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, null, CancellationToken.None).Within("the end");
+        return answer;
+    }
+
+    public static async Task<ClientWebSocket> OpenAsync(PythonServer server, string target)
+    {
+        var socket = new ClientWebSocket();
+        await socket.ConnectAsync(new Uri($"ws://127.0.0.1:{server.PortText}{target}"), CancellationToken.None).Within("the handshake");
+        return socket;
+    }
+
+    public static Task SendAsync(WebSocket socket, string text) =>
+        socket.SendAsync(Encoding.UTF8.GetBytes(text), WebSocketMessageType.Text, true, CancellationToken.None);
+
+    /// <summary>A message of up to 1,000 bytes.</summary>
+    public static async Task<string> TextAsync(WebSocket socket)
+    {
         var buffer = new byte[1000];
         var result = await socket.ReceiveAsync(buffer, CancellationToken.None).Within("a message");
-        await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, null, CancellationToken.None).Within("the end");
+        Assert.Equal(WebSocketMessageType.Text, result.MessageType);
         return Encoding.UTF8.GetString(buffer, 0, result.Count);
     }
 }

@@ -32,11 +32,12 @@ internal sealed partial class Browser : IAsyncDisposable
 
     private Browser(Process process, TemporaryFolder folder) => (_process, _folder) = (process, folder);
 
-    public static async Task<Browser> StartAsync()
+    /// <param name="more">Options of its command line.</param>
+    public static async Task<Browser> StartAsync(params string[] more)
     {
         var folder = new TemporaryFolder();
         var start = new ProcessStartInfo(Find()) { RedirectStandardError = true, RedirectStandardOutput = true };
-        foreach (var argument in Quiet.Append("--user-data-dir=" + folder.Path).Append("about:blank"))
+        foreach (var argument in Quiet.Concat(more).Append("--user-data-dir=" + folder.Path).Append("about:blank"))
             start.ArgumentList.Add(argument);
 
         // Its sandbox is not to be had by root, nor in most containers. It sees nothing but the page under test.

@@ -17,7 +17,7 @@ public sealed class TlsServer : IAsyncLifetime
     {
         Files.Write("a", ["localhost", "a.test"], ec: false).Dispose();
         using var middle = Certificates.Make("CN=Middle", Files.Authority, null, DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(90), isAuthority: true);
-        Files.Write("b", ["b.test", "*.b.test"], issuer: middle).Dispose();
+        Files.Write("b", ["b.test", "*.b.test", "xn--bcher-kva.test"], issuer: middle).Dispose();
         await File.AppendAllTextAsync(Files.At("b.pem"), "\n" + middle.ExportCertificatePem());
         Server = await PythonServer.StartAsync("suite:app",
             [$"--certfile={Files.At("a.pem")}", $"--keyfile={Files.At("a.key")}", $"--certfile={Files.At("b.pem")}", $"--keyfile={Files.At("b.key")}", "--threads=4"]);
@@ -62,10 +62,12 @@ public sealed class TlsTests(TlsServer tls) : IClassFixture<TlsServer>
     [InlineData("b.test", "CN=b,O=Test")]
     [InlineData("x.b.test", "CN=b,O=Test")]
     [InlineData("a.test", "CN=a,O=Test")]
+    [InlineData("xn--bcher-kva.test", "CN=b,O=Test")]
     public async Task Certificate_ForAName_IsThatOne(string name, string subject)
     {
         var ran = await Tool.CurlAsync("--cacert", tls.Files.AuthorityFile, "--connect-to", $"{name}:443:127.0.0.1:{tls.Server.PortText}", $"https://{name}/environ");
-        Assert.Equal(subject, Json(ran).GetProperty("SSL_SERVER_S_DN")[1].GetString());
+        var environ = Json(ran);
+        Assert.Equal((subject, name), (environ.GetProperty("SSL_SERVER_S_DN")[1].GetString(), environ.GetProperty("SSL_TLS_SNI")[1].GetString()));
     }
 
     [Fact]

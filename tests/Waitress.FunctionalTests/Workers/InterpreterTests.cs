@@ -13,20 +13,20 @@ public sealed class InterpreterTests
     [MemberData(nameof(Pythons.Each), MemberType = typeof(Pythons))]
     public async Task Load_KeepAlive_EveryResponseIsRightAndBothInterpretersServe(string python)
     {
-        if (await RefusesAsync(python))
+        if (await InterpreterSupport.RefusesAsync(python, Two))
             return;
         await using var server = await PythonServer.StartAsync("interpreters:app", Two, python);
         var seen = await Task.WhenAll(Enumerable.Range(0, 8).Select(number => Task.Run(() => LoadAsync(server, number))));
         Assert.Equal(2, seen.SelectMany(one => one).Distinct().Count());
         Assert.Equal(0, await server.StopAsync());
-        Assert.DoesNotContain(server.Log.Lines, IsFatal);
+        Assert.DoesNotContain(server.Log.Lines, InterpreterSupport.IsFatal);
     }
 
     [Theory]
     [MemberData(nameof(Pythons.Each), MemberType = typeof(Pythons))]
     public async Task Replace_UnderLoad_LosesNoRequest(string python)
     {
-        if (await RefusesAsync(python))
+        if (await InterpreterSupport.RefusesAsync(python, Two))
             return;
         var ended = await PythonProcess.RunAsync([Path.Combine("embedding", "interpreters_replaced.py"), "6"], python);
         Assert.True(ended.Code == 0, $"Exit code {ended.Code}:\n{ended.ErrorText}");
@@ -39,7 +39,7 @@ public sealed class InterpreterTests
     [MemberData(nameof(Pythons.Each), MemberType = typeof(Pythons))]
     public async Task Extension_OfOneInterpreter_IsNamedInOneLineWithCode1(string python)
     {
-        if (await RefusesAsync(python))
+        if (await InterpreterSupport.RefusesAsync(python, Two))
             return;
         var ended = await PythonProcess.RunAsync(["-m", "waitress", "--listen=127.0.0.1:0", .. Two, "refused_extension:app"], python);
         Assert.Equal(1, ended.Code);
@@ -53,7 +53,7 @@ public sealed class InterpreterTests
     [MemberData(nameof(Pythons.Each), MemberType = typeof(Pythons))]
     public async Task App_ThatCannotBeImported_IsToldOnceWithItsTracebackAndCode1(string python)
     {
-        if (await RefusesAsync(python))
+        if (await InterpreterSupport.RefusesAsync(python, Two))
             return;
         var ended = await PythonProcess.RunAsync(["-m", "waitress", "--listen=127.0.0.1:0", .. Two, "broken_import:app"], python);
         Assert.Equal(1, ended.Code);
@@ -65,20 +65,20 @@ public sealed class InterpreterTests
     [MemberData(nameof(Pythons.Each), MemberType = typeof(Pythons))]
     public async Task StandardLibrary_WithSubstitutes_WorksInEveryInterpreter(string python)
     {
-        if (await RefusesAsync(python))
+        if (await InterpreterSupport.RefusesAsync(python, Two))
             return;
         await using var server = await PythonServer.StartAsync("imports:app", Two, python);
         using var client = await server.ConnectAsync();
         Assert.Equal("2024-02-29 1.10", (await client.GetAsync("/")).Text);
         Assert.Equal(0, await server.StopAsync());
-        Assert.DoesNotContain(server.Log.Lines, IsFatal);
+        Assert.DoesNotContain(server.Log.Lines, InterpreterSupport.IsFatal);
     }
 
     [Theory]
     [MemberData(nameof(Pythons.Each), MemberType = typeof(Pythons))]
     public async Task RequestTimeout_OfOneInterpreter_Is504WithTheStackAndDisturbsNoOther(string python)
     {
-        if (await RefusesAsync(python))
+        if (await InterpreterSupport.RefusesAsync(python, Two))
             return;
         await using var server = await PythonServer.StartAsync("interpreters:app", [.. Two, "--request-timeout=0.5"], python);
         using var late = await server.ConnectAsync();
@@ -92,7 +92,7 @@ public sealed class InterpreterTests
     [MemberData(nameof(Pythons.Each), MemberType = typeof(Pythons))]
     public async Task App_ThatRaisesExitsOrForks_IsSurvived(string python)
     {
-        if (await RefusesAsync(python))
+        if (await InterpreterSupport.RefusesAsync(python, Two))
             return;
         await using var server = await PythonServer.StartAsync("interpreters:app", Two, python);
         using (var client = await server.ConnectAsync())
@@ -110,7 +110,7 @@ public sealed class InterpreterTests
     [MemberData(nameof(Pythons.Each), MemberType = typeof(Pythons))]
     public async Task Sigterm_WhileRequestsRun_FinishesThem(string python)
     {
-        if (await RefusesAsync(python))
+        if (await InterpreterSupport.RefusesAsync(python, Two))
             return;
         await using var server = await PythonServer.StartAsync("interpreters:app", Two, python);
         var clients = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => server.ConnectAsync()));
@@ -131,14 +131,14 @@ public sealed class InterpreterTests
     [MemberData(nameof(Pythons.Each), MemberType = typeof(Pythons))]
     public async Task Stop_WithAThreadOfTheAppLeft_SaysSoAndEnds(string python)
     {
-        if (await RefusesAsync(python))
+        if (await InterpreterSupport.RefusesAsync(python, Two))
             return;
         await using var server = await PythonServer.StartAsync("interpreters:app", ["--worker-class=interpreter", "--workers=1"], python);
         using (var client = await server.ConnectAsync())
             Assert.Equal("started", (await client.GetAsync("/thread?daemon=1")).Text);
         Assert.Equal(0, await server.StopAsync());
         Assert.Contains(server.Log.Lines, line => line.Contains("threads of the app still run", StringComparison.Ordinal));
-        Assert.DoesNotContain(server.Log.Lines, IsFatal);
+        Assert.DoesNotContain(server.Log.Lines, InterpreterSupport.IsFatal);
     }
 
     [Theory]
@@ -147,20 +147,6 @@ public sealed class InterpreterTests
     {
         var ended = await PythonProcess.RunAsync([Path.Combine("embedding", "interpreters_named.py")], python);
         Assert.Equal((0, "ValueError True\nValueError True"), (ended.Code, ended.OutputText));
-    }
-
-    /// <summary>True: this Python is too old, and has said so as it should.</summary>
-    private static async Task<bool> RefusesAsync(string python)
-    {
-        var version = await PythonProcess.RunAsync(["-c", "import sys; print(sys.version_info >= (3, 12))"], python);
-        if (version.OutputText == "True")
-            return false;
-        var ended = await PythonProcess.RunAsync(["-m", "waitress", "--listen=127.0.0.1:0", .. Two, "interpreters:app"], python);
-        Assert.Equal(1, ended.Code);
-        var error = Assert.Single(ended.Errors, line => line.StartsWith("Error:", StringComparison.Ordinal));
-        Assert.StartsWith("Error: worker_class interpreter needs CPython 3.12 or newer, and this is cpython 3.1", error, StringComparison.Ordinal);
-        Assert.EndsWith("use worker_class process", error, StringComparison.Ordinal);
-        return true;
     }
 
     /// <summary>300 requests on one connection; which interpreters answered.</summary>
@@ -179,8 +165,4 @@ public sealed class InterpreterTests
 
         return seen;
     }
-
-    private static bool IsFatal(string line) =>
-        line.Contains("Fatal Python error", StringComparison.Ordinal) || line.Contains("Fault in the server", StringComparison.Ordinal)
-        || line.Contains("Exception ignored", StringComparison.Ordinal) || line.Contains("free(): invalid", StringComparison.Ordinal);
 }

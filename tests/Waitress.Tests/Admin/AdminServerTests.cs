@@ -36,7 +36,7 @@ public sealed class AdminServerTests : IDisposable, IActivity
 
     Task<(IReadOnlyList<(int Slot, string Report)> Reports, bool Partial)> IActivity.ReadAsync() => Task.FromResult<(IReadOnlyList<(int, string)>, bool)>((
     [
-        (0, """{"partial":false,"more":false,"routes":[["GET /a",2,1,4000000000,3000000000],["GET /b",1,0,1,1]],"requests":[{"id":9,"age":1.5,"path":"/x"}]}"""),
+        (0, """{"interface":"asgi","partial":false,"more":false,"routes":[["GET /a",2,1,4000000000,3000000000],["GET /b",1,0,1,1]],"requests":[{"id":9,"age":1.5,"path":"/x"}]}"""),
         (3, """{"partial":false,"more":false,"routes":[["GET /a",2,0,1000000000,1000000000]],"requests":[{"id":8,"age":2.5,"path":"/y"}]}"""),
         (4, "not JSON"),
     ], false));
@@ -111,6 +111,20 @@ public sealed class AdminServerTests : IDisposable, IActivity
         Assert.Equal(status, Send($"GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n").Status);
 
     [Fact]
+    public void Connections_ThatOnlyRest_KeepNobodyOut()
+    {
+        var resting = Enumerable.Range(0, AdminServer.MostConnections + 20).Select(_ => Connect()).ToArray();
+        Assert.True(resting[0].IsAtEnd());
+        Assert.Equal(200, Local("/healthz").Status);
+        var youngest = resting[^1];
+        youngest.Send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        Assert.Equal(200, youngest.Read().Status);
+        foreach (var one in resting)
+            one.Dispose();
+        Assert.Equal(200, Local("/healthz").Status);
+    }
+
+    [Fact]
     public void Status_AsJson_HasEveryPartOfTheDescription()
     {
         board.OfService[Fact.State] = (long)ServiceState.Serving;
@@ -123,6 +137,7 @@ public sealed class AdminServerTests : IDisposable, IActivity
         Assert.Equal(7, status.GetProperty("totals").GetProperty("requests").GetInt32());
         Assert.Equal(7, status.GetProperty("workers")[0].GetProperty("requests").GetInt32());
         Assert.Equal("a:b", status.GetProperty("service").GetProperty("app").GetString());
+        Assert.Equal("asgi", status.GetProperty("service").GetProperty("interface").GetString());
 
         var slowest = status.GetProperty("routes").GetProperty("slowest")[0];
         Assert.Equal(("GET", "/a", 4, 1, 1.25, 3), (slowest.GetProperty("method").GetString(), slowest.GetProperty("path").GetString(),

@@ -19,6 +19,13 @@ public class WebSocketHandshakeTests
     [InlineData("!!!!IHNhbXBsZSBub25jZQ==")]
     public void Check_WrongKey_IsRefused(string? key) => Assert.Equal(400, WebSocketHandshake.Check(Headers(key))?.Status);
 
+    [Fact]
+    public void Check_OverHttp2_NeedsTheVersionAndNoKey()
+    {
+        Assert.Null(WebSocketHandshake.Check(Headers(null), isStream: true));
+        Assert.Equal(426, WebSocketHandshake.Check(Headers(Key, "8"), isStream: true)?.Status);
+    }
+
     [Theory]
     [InlineData(null)]
     [InlineData("8")]

@@ -29,6 +29,18 @@ public class RequestGuardTests
     public void Check_Method_MustBeAnUpperCaseToken(string method, int? status) => Assert.Equal(status, Check(method)?.Status);
 
     [Theory]
+    [InlineData("websocket", null, null)]
+    [InlineData("websocket", "5", 400)]
+    [InlineData(null, null, 501)]
+    public void Check_Connect_HasToBeForWhatIsServedAndWithoutLength(string? protocol, string? length, int? status)
+    {
+        var sent = new HeaderDictionary { ["Host"] = "a.example" };
+        if (length is not null)
+            sent.ContentLength = long.Parse(length, null);
+        Assert.Equal(status, Guard.Check("CONNECT", "/a", "HTTP/2", sent, new HeaderList(), protocol)?.Status);
+    }
+
+    [Theory]
     [InlineData("/a%00?b#c", null)]
     [InlineData("*", null)]
     [InlineData("", 400)]

@@ -54,7 +54,8 @@ internal sealed class EngineServer : IAsyncDisposable
         var errors = new List<string>();
         Certificates = CertificateFiles.Open(settings, errors) is { } certificates ? new CertificateWatch(certificates, TimeProvider.System, Log) : null;
         Assert.Empty(errors);
-        var tls = Certificates is null ? null : new TlsOptions(Certificates, settings.Ident, TimeProvider.System, Log);
+        var tls = Certificates is null ? null : new TlsOptions(
+            Certificates, settings.Ident, TimeProvider.System, Log, failure => figures?.Count(MetricTable.HandshakesFailed, (int)failure));
         listeners = new ListenerFactory(settings, new ConnectionGate(100, TimeProvider.System, figures: figures), kestrelLog);
         kestrel = new KestrelServer(Options.Create(KestrelSetup.Options(settings, outcome.Sockets, wire, tls, (_, reason) => Ended.Enqueue(reason))), listeners, kestrelLog);
         observed += figures is null ? null : figures.Record;

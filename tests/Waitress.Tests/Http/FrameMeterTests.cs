@@ -45,6 +45,25 @@ public class FrameMeterTests
         Assert.False(meter.IsFlooded);
     }
 
+    [Theory]
+    [InlineData(1, 4095, true)]
+    [InlineData(1, 0, true)]
+    [InlineData(1, 4096, false)]
+    [InlineData(1, 65_536, false)]
+    [InlineData(4, 0, false)]
+    public void Scan_SettingsOfTheTable_AreSeenInAnyDivision(byte name, int value, bool small)
+    {
+        byte[] payload = [0, 3, 0, 0, 0, 100, 0, name, (byte)(value >> 24), (byte)(value >> 16), (byte)(value >> 8), (byte)value];
+        byte[] bytes = [.. Frame(Headers, 12), .. Frame(Settings, 0, 1), 0, 0, 12, Settings, 0, 0, 0, 0, 0, .. payload, .. Frame(Data, 12)];
+        for (var size = 1; size <= bytes.Length; size++)
+        {
+            var meter = new FrameMeter(time);
+            foreach (var piece in bytes.Chunk(size))
+                meter.Scan(new ReadOnlySequence<byte>(piece));
+            Assert.Equal(small, meter.HasSmallTable);
+        }
+    }
+
     [Fact]
     public void Scan_AllowedRate_GoesOnForEver()
     {

@@ -26,6 +26,7 @@ internal static class MetricDocs
 
         - `ADDRESS` is `HOST:PORT`, a port alone (of 127.0.0.1), or `unix:PATH` with the rights of `--unix-socket-perms`. There is no password: whoever reaches the address
           reads all of it. On a loopback address a `Host` header with a name other than `localhost` is refused (403), so that no web page can read it through its visitor's browser.
+        - It has 64 connections at most; one more takes the place of the oldest, so that idle ones keep no probe out.
         - All of it is answered without Python and by threads of their own: while every worker thread is busy, while a worker hangs, and while none is there.
         - Under a supervisor the supervisor answers, for the whole service; else the one process. These requests don't count in the metrics and not against `connection_limit`.
         - `--metrics-path=/metrics` has the metrics on the main port as well. Any worker answers with those of the whole service. `GET` and `HEAD` of this path
@@ -65,7 +66,7 @@ internal static class MetricDocs
         | Do requests wait for a thread? More `--threads` or workers | `histogram_quantile(0.95, sum by (le) (rate(waitress_request_queue_wait_seconds_bucket[5m])))` |
         | Do threads wait for the GIL? Fewer threads, more workers of class process | `sum(rate(waitress_request_gil_wait_seconds_sum[5m])) / sum(rate(waitress_request_gil_wait_seconds_count[5m]))` |
         | Does a worker grow? | `max by (slot) (waitress_worker_private_memory_bytes)` |
-        | Are workers lost? | `sum by (reason) (increase(waitress_worker_restarts_total{reason=~"exit|signal|hung|stuck|start_failed"}[1h]))` |
+        | Are workers lost? | `sum by (reason) (increase(waitress_worker_restarts_total{reason=~"exit\|signal\|hung\|stuck\|start_failed"}[1h]))` |
 
         ## The metrics
 

@@ -27,7 +27,7 @@ internal static class LogDocs
         | Option | What it does |
         | --- | --- |
         | `--log-level=LEVEL` | The level of the logger `waitress`: debug, info, warning, error or critical. |
-        | `--log-file=PATH` | Entries go to that file; `-` for standard error. A file that logrotate moves or removes is noticed at the next entry; SIGUSR1 and `waitress-ctl reopen` make it anew at once. |
+        | `--log-file=PATH` | Entries go to that file; `-` for standard error. A file that logrotate moves or removes is noticed at the next entry; SIGUSR1 and `waitress-ctl reopen` make it anew at once. While it can't be opened or written (its folder is gone, the disk is full) entries go to standard error. |
         | `--log-syslog=ADDRESS` | Entries go to the syslog at that unix socket (`/dev/log`) or at `udp://HOST:PORT` (514 when no port is said), with facility daemon. |
         | `--log-journal` | Entries go to systemd's journal by its own protocol: level as PRIORITY, LOGGER, THREAD_NAME, CODE_FILE, CODE_LINE, CODE_FUNC, WAITRESS_WORKER, and a traceback as one entry. |
         | `--log-format=json` | Each entry is an object in a line, on standard error, in the file and in syslog. |
@@ -84,7 +84,8 @@ internal static class LogDocs
         | `waitress` | WARNING | N task(s) of the app still ran after graceful_timeout (SECONDS s); they are cancelled | At the stop of an ASGI app. |
         | `waitress` | ERROR | Exception in the app's lifespan | An ASGI app raised in its lifespan after its start-up was complete; the traceback follows. |
         | `waitress` | ERROR | The app's shutdown failed: MESSAGE; The app's shutdown took longer than SECONDS s | What an ASGI app made of `lifespan.shutdown`. |
-        | `waitress` | INFO | CPython VERSION, ASGI app on one event loop (NAME), engine BUILD | At the start of an ASGI app. |
+        | `waitress` | INFO | CPython VERSION, ASGI app on LOOPS (NAME), engine BUILD | At the start of an ASGI app: one event loop, or how many, and where. |
+        | `waitress` | INFO | MODULE is installed and can not be used here (REASON): the event loop is asyncio's own | At the start of an ASGI app with `loop` auto: uvloop, in an interpreter of its own for one. |
         | `waitress` | ERROR | Could not start N more thread(s): REASON | The system refused a thread (`--max-threads`, or one in the place of a stuck one). Tried again after 5 seconds while it is needed. |
         | `waitress` | WARNING | (the settings in doubt, in words) | `waitress-serve` found settings that work but need a look, such as an unknown `WAITRESS_` name. `serve()` tells them as Python warnings. |
 

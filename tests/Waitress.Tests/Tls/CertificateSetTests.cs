@@ -24,9 +24,13 @@ public sealed class CertificateSetTests : IDisposable
     [InlineData("*.b.test", "CN=b,O=Test")]
     [InlineData("", "CN=a,O=Test")]
     [InlineData(null, "CN=a,O=Test")]
+    [InlineData("bücher.test", "CN=d,O=Test")]
+    [InlineData("xn--bcher-kva.test", "CN=d,O=Test")]
+    [InlineData("straße.b.test", "CN=b,O=Test")]
+    [InlineData("\ud800.test", "CN=a,O=Test")]
     public void Select_ByName_TakesTheNameThenTheWildcardThenTheFirst(string? asked, string subject)
     {
-        var set = new CertificateSet([Make("a", "a.test", "both.test"), Make("b", "b.test", "*.b.test", "both.test"), Make("c", "special.b.test")]);
+        var set = new CertificateSet([Make("a", "a.test", "both.test"), Make("b", "b.test", "*.b.test", "both.test"), Make("c", "special.b.test"), Make("d", "xn--bcher-kva.test")]);
         Assert.Equal(subject, set.Select(asked).Subject);
         Assert.Equal("CN=a,O=Test", set.Select("both.test").Subject);
     }

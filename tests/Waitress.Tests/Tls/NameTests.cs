@@ -1,3 +1,4 @@
+using System.Formats.Asn1;
 using System.Security.Cryptography.X509Certificates;
 using Waitress.Tls;
 
@@ -23,6 +24,32 @@ public class NameTests
     [InlineData("CN=\"#a\"", @"CN=\#a")]
     [InlineData("E=me@a.test, DC=test", "emailAddress=me@a.test,DC=test")]
     public void Write_Names_AreThoseOfRfc2253(string name, string expected) => Assert.Equal(expected, DistinguishedName.Write(new X500DistinguishedName(name)));
+
+    [Fact]
+    public void Text_PartsOfSeveralValuesAndUnknownTypes_AreWrittenAsRfc4514HasIt()
+    {
+        var writer = new AsnWriter(AsnEncodingRules.DER);
+        using (writer.PushSequence())
+        {
+            Part(writer, ("2.5.4.6", "DE"));
+            Part(writer, ("2.5.4.3", "a+b"), ("2.5.4.11", "\u00fc"));
+            Part(writer, ("1.2.3.4", "x"));
+        }
+
+        Assert.Equal("1.2.3.4=#0C0178,OU=\u00fc+CN=a\\+b,C=DE", DistinguishedName.Text(new X500DistinguishedName(writer.Encode())));
+        Assert.Equal("", DistinguishedName.Text(new X500DistinguishedName("")));
+
+        static void Part(AsnWriter writer, params (string Type, string Value)[] pairs)
+        {
+            using var set = writer.PushSetOf();
+            foreach (var (type, value) in pairs)
+            {
+                using var pair = writer.PushSequence();
+                writer.WriteObjectIdentifier(type);
+                writer.WriteCharacterString(UniversalTagNumber.UTF8String, value);
+            }
+        }
+    }
 
     [Fact]
     public void Write_LettersBeyondAscii_BecomeBytesOfUtf8()

@@ -1,8 +1,13 @@
+using System.Net.Security;
+using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Waitress.Configuration;
 using Waitress.Http;
+using Waitress.Metrics;
+using Waitress.Tests.AccessLogging;
 using Waitress.Tests.Http;
+using Waitress.Tls;
 
 namespace Waitress.Tests.Tls;
 
@@ -58,5 +63,44 @@ public sealed class TlsServerTests : IDisposable
 
         Assert.Empty(server.Ended);
         Assert.Empty(await server.StopAsync());
+    }
+
+    [Fact]
+    public async Task Handshakes_ThatFail_AreCountedByReason()
+    {
+        Assert.Equal(Enum.GetValues<HandshakeFailure>().Length, HandshakeFailures.Names.Length);
+        var figures = new WorkerFigures(MetricBoard.Private(), 0, TimeProvider.System);
+        await using var server = await EngineServer.StartAsync(Tell, settings, figures);
+        using (var plain = server.Connect())
+        {
+            plain.Send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            Assert.Equal(400, plain.Read().Status);
+        }
+
+        using (var junk = server.Connect())
+        {
+            junk.Send([1, 2, 3]);
+            Assert.True(junk.IsAtEnd());
+        }
+
+        using (var gone = server.Connect())
+            gone.Send([22, 3, 1, 0, 100, 1]);
+        using (var client = server.Connect())
+        {
+            await using var stream = new SslStream(new NetworkStream(client.Socket));
+            await Assert.ThrowsAnyAsync<Exception>(() => stream.AuthenticateAsClientAsync(
+                new SslClientAuthenticationOptions { TargetHost = "localhost", ApplicationProtocols = [new SslApplicationProtocol("none")] }));
+        }
+
+        using (var silent = server.Connect())
+            silent.Socket.Shutdown(SocketShutdown.Both); // No failure: somebody looked whether the port is open.
+        using (var reset = server.Connect())
+            reset.Reset();
+        var expected = new[] { (HandshakeFailure.PlainHttp, 1L), (HandshakeFailure.NotTls, 1), (HandshakeFailure.Closed, 1), (HandshakeFailure.Protocol, 1) };
+        LogFolder.Until(() => expected.All(each => Count(each.Item1) == each.Item2), "the failures are counted");
+        await server.StopAsync();
+        Assert.Equal(expected.Sum(each => each.Item2), Enum.GetValues<HandshakeFailure>().Sum(Count));
+
+        long Count(HandshakeFailure failure) => figures.Board.Read().Sum(MetricTable.HandshakesFailed.Place + (int)failure);
     }
 }
