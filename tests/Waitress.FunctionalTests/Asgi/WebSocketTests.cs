@@ -124,8 +124,9 @@ public abstract class WebSocketTests(ServerFixture server, Version version) : ID
     [Fact]
     public async Task Messages_ForEverybody_ReachThem()
     {
-        const int Clients = 500;
-        var sockets = await Task.WhenAll(Enumerable.Range(0, Clients).Select(_ => OpenAsync("/broadcast")));
+        // Over HTTP/2 they share a connection, which has 100 streams.
+        var clients = version.Major == 2 ? 90 : 500;
+        var sockets = await Task.WhenAll(Enumerable.Range(0, clients).Select(_ => OpenAsync("/broadcast")));
         foreach (var socket in sockets)
             Assert.Equal("joined", await TextAsync(socket));
         for (var turn = 0; turn < 5; turn++)
