@@ -56,7 +56,8 @@ public sealed class OtlpTests
         await using var server = await PythonServer.StartAsync("asgi_suite:app", environment: new Dictionary<string, string>(Quick)
         {
             // Without the option: OpenTelemetry's own variable is enough.
-            ["OTEL_EXPORTER_OTLP_ENDPOINT"] = receiver.Endpoint, ["OTEL_METRIC_EXPORT_INTERVAL"] = "100",
+            ["OTEL_EXPORTER_OTLP_ENDPOINT"] = receiver.Endpoint,
+            ["OTEL_METRIC_EXPORT_INTERVAL"] = "100",
         });
         using var client = await server.ConnectAsync();
         var answer = await client.RequestAsync($"GET /scope?q=secret HTTP/1.1\r\nHost: test:81\r\ntraceparent: 00-{Trace}-{Caller}-01\r\n\r\n");

@@ -68,8 +68,14 @@ public sealed class TracerTests
         Assert.True(span.Number(8) >= span.Number(7) && span.Number(7) > before);
         Assert.Equal(new Dictionary<string, string>
         {
-            ["http.request.method"] = "POST", ["url.path"] = "/201", ["url.scheme"] = "http", ["server.address"] = "shop.example", ["server.port"] = "8080",
-            ["client.address"] = "127.0.0.1", ["network.protocol.version"] = "1.1", ["http.response.status_code"] = "201",
+            ["http.request.method"] = "POST",
+            ["url.path"] = "/201",
+            ["url.scheme"] = "http",
+            ["server.address"] = "shop.example",
+            ["server.port"] = "8080",
+            ["client.address"] = "127.0.0.1",
+            ["network.protocol.version"] = "1.1",
+            ["http.response.status_code"] = "201",
         }, span.Attributes(9));
         Assert.False(span.Has(15));
         Assert.False(span.Has(4));
