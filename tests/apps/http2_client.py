@@ -483,6 +483,21 @@ def socket_without_window(client: Client, name: str) -> None:
     print(counts[-1].decode(), client.bodies[1], flush=True)
 
 
+def sockets_then_requests(client: Client, rounds: str) -> None:
+    """Sockets that both sides end, then requests, for which the server may use what it has made for the sockets' streams again."""
+    number = 1
+    for _ in range(int(rounds)):
+        sockets, requests = range(number, number + 20, 2), range(number + 20, number + 40, 2)
+        client.send(b"".join(handshake(client, each, "/echo") for each in sockets))
+        client.until(lambda: all(each in client.statuses for each in sockets))
+        client.send(b"".join(DataFrame(each, masked(0x88, b"\x03\xe8"), flags=["END_STREAM"]).serialize() for each in sockets))
+        for each in (*sockets, *requests):
+            if each in requests:
+                client.send(client.request(each, "/hello"))
+            client.answered(each)
+        number += 40
+
+
 def silent_socket(client: Client) -> None:
     """Answers no ping."""
     client.send(handshake(client, 1, "/echo?name=silent"))

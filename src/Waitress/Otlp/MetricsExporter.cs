@@ -22,7 +22,7 @@ internal sealed class MetricsExporter : IDisposable
     private readonly string _endpoint, _instance = Guid.NewGuid().ToString();
     private readonly CancellationTokenSource _stop = new();
     private readonly ManualResetEventSlim _stopping = new();
-    private readonly ProtoWriter _writer = new();
+    private readonly ProtoWriter _writer = new(ProtoWriter.Large);
     private readonly Thread _thread;
     private int _started;
 
@@ -81,7 +81,7 @@ internal sealed class MetricsExporter : IDisposable
     {
         _writer.Clear();
         MetricsMessage.Write(_writer, _service, _settings, _instance, _time.GetUtcNow());
-        var attempt = _client.Send(_writer.Written.ToArray(), _stop.Token);
+        var attempt = _client.Send(_writer.Message, _stop.Token);
         _health.Note(attempt, "");
         if (attempt.Delivery != Delivery.Later)
             return _settings.Interval;

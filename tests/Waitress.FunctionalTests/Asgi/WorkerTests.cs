@@ -42,7 +42,7 @@ public sealed class AsgiWorkerTests
     {
         using var folder = new TemporaryFolder();
         var socket = folder.File("control.sock");
-        await using var server = await PythonServer.StartAsync("asgi_suite:app", ["--worker-class=process", "--workers=1", "--control-socket=" + socket]);
+        await using var server = await PythonServer.StartAsync("asgi_suite:app", ["--worker-class=process", "--workers=1", "--graceful-timeout=1", "--control-socket=" + socket]);
         using var client = await server.ConnectAsync();
         await client.SendAsync("GET /sleep?name=held HTTP/1.1\r\nHost: test\r\n\r\n");
         await server.Log.WaitForMark("entered held");

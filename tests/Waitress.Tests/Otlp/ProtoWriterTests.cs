@@ -31,6 +31,21 @@ public sealed class ProtoWriterTests
     }
 
     [Theory]
+    [InlineData("")]
+    [InlineData("short")]
+    [InlineData("gr\u00fc\u00df")]
+    [InlineData("not \ud800 a character")]
+    public void Attribute_OfEachLength_IsReadBack(string text)
+    {
+        for (var length = 100; length < 300; length++)
+            writer.Attribute(length % 2 == 0 ? 9 : 16, System.Text.Encoding.UTF8.GetBytes($"key{length}"), text.PadRight(length - 90, 'x'));
+        var read = new Message(writer.Written);
+        var expected = text.Replace('\ud800', '\ufffd');
+        Assert.All(read.Attributes(9).Concat(read.Attributes(16)), pair => Assert.Equal(expected.PadRight(int.Parse(pair.Key.AsSpan(3), System.Globalization.CultureInfo.InvariantCulture) - 90, 'x'), pair.Value));
+        Assert.Equal(200, read.Fields.Count);
+    }
+
+    [Theory]
     [InlineData(0)]
     [InlineData(127)]
     [InlineData(128)]
