@@ -448,6 +448,23 @@ def socket_in_pieces(client: Client) -> None:
     client.answered(7)
 
 
+def in_turns(client: Client) -> None:
+    """One stream after the other, for which Kestrel uses one object: requests, sockets, and answers that there is none, each behind each."""
+    number, seen = 1, []
+    for kind in "ggsgdgsdsshgghsdhhg":
+        path = {"g": "/hello", "s": "/echo", "d": "/deny", "h": "/deny-http?size=70000"}[kind]
+        client.send(client.request(number, path) if kind == "g" else handshake(client, number, path))
+        if kind == "s":
+            client.send(DataFrame(number, masked(0x81, b"in turn")).serialize())
+            said(client, number, b"in turn")
+            client.send(DataFrame(number, masked(0x88, b"\x03\xe8"), flags=["END_STREAM"]).serialize())
+        client.answered(number)
+        seen.append(f"{kind} {client.statuses.get(number)} {client.bodies.get(number, 0)} {number in client.ended}")
+        number += 2
+    client.texts.clear()
+    print("\n".join(sorted(set(seen))), flush=True)
+
+
 def socket_without_window(client: Client, name: str) -> None:
     """A socket whose app sends without end and whose window stays shut, while requests are answered; then it is given up."""
     until_settings(client)

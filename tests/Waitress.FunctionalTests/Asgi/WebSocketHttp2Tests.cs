@@ -63,6 +63,14 @@ public sealed class WebSocketHttp2Tests(SocketHttp2Server server) : WebSocketTes
     }
 
     [Fact]
+    public async Task Streams_OneAfterTheOther_AreEachOfTheirKind()
+    {
+        var ran = await Tool.RunAsync("/usr/bin/python3", ["http2_client.py", "127.0.0.1", server.Server.PortText, "in_turns"]);
+        Assert.True(ran.Code == 0, ran.Errors);
+        Assert.Equal(["d 403 81 True", "g 200 14 True", "h 401 70000 True", "s 200 13 True"], ran.Output.Split('\n')[..^2]);
+    }
+
+    [Fact]
     public async Task Client_ThatOpensNoWindow_HasItsAppWaitAndHoldsNoOther()
     {
         var name = Pattern.Name();
