@@ -66,8 +66,8 @@ class Server:
         values = configured["values"]
         try:
             by_name = isinstance(application, AppName)
-            # Of an app by its name the first interpreter finds it out.
-            interface = "auto" if by_name else _interface.choose(application, values.get("interface", "auto"))
+            # Of an app by its name the first interpreter finds it out, unless it is stated.
+            interface = values.get("interface", "auto") if by_name else _interface.choose(application, values.get("interface", "auto"))
             sockets_app = self._load_sockets_app(values, interface, by_name)
             handoff = None if control is None else control.handoff
             self._engine: Engine = configured["open"](application, self._wake_engine.fileno(), dict(os.environ), handoff, interface)

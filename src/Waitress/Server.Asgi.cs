@@ -16,7 +16,8 @@ internal sealed partial class Server
     /// <summary>Of the loops in the main interpreter.</summary>
     public LoopHome LoopHome { get; }
 
-    private bool HasLoops => _settings.ServesWebSockets;
+    // Not the settings alone: of class interpreter they say auto.
+    private bool HasLoops => IsAsgi || _settings.ServesWebSockets;
 
     private bool IsAsgi => Volatile.Read(ref _interface) == Settings.Asgi;
 
