@@ -15,6 +15,7 @@ public sealed partial class ManifestTests
         var sleep = container.GetProperty("lifecycle").GetProperty("preStop").GetProperty("exec").GetProperty("command").EnumerateArray().ToArray();
         Assert.Equal("sleep", sleep[0].GetString());
         var graceful = int.Parse(Settings(container)["WAITRESS_GRACEFUL_TIMEOUT"], System.Globalization.CultureInfo.InvariantCulture);
+        Assert.InRange(int.Parse(Settings(container)["WAITRESS_REQUEST_TIMEOUT"], System.Globalization.CultureInfo.InvariantCulture), 1, graceful);
         var whole = int.Parse(sleep[1].GetString()!, System.Globalization.CultureInfo.InvariantCulture) + graceful + 7;
         Assert.InRange(pod.GetProperty("terminationGracePeriodSeconds").GetInt32(), whole + 1, whole + 30);
     }
