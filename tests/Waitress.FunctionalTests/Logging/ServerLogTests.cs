@@ -61,7 +61,13 @@ public sealed class ServerLogTests
         using var folder = new TemporaryFolder();
         var socket = folder.File("s");
         await using var process = PythonProcess.Start(["-m", "waitress", "--unix-socket=" + socket, "--log-level=error", "hello:app"]);
-        await Deadline.Until(() => File.Exists(socket), "it serves");
+        await Deadline.Until(() => Listens(socket), "it listens");
+        using (var client = await RawClient.ConnectAsync(new UnixDomainSocketEndPoint(socket)))
+        {
+            // Before the answer it may listen without having signals in hand, and no log line tells.
+            Assert.Equal(200, (await client.GetAsync("/")).Status);
+        }
+
         process.Signal(PythonProcess.Sigterm);
         Assert.Equal(0, await process.ExitAsync());
         Assert.Empty(process.Errors.Lines);
@@ -118,6 +124,20 @@ public sealed class ServerLogTests
         var socket = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
         socket.Bind(new UnixDomainSocketEndPoint(path));
         return socket;
+    }
+
+    private static bool Listens(string path)
+    {
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            socket.Connect(new UnixDomainSocketEndPoint(path));
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
     }
 
     private static async Task<string> UntilAsync(Socket receiver, Func<string, bool> wanted)
