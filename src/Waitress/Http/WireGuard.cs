@@ -51,7 +51,7 @@ internal sealed class WireGuard : ExchangeLink, IDuplexPipe, IConnectionLifetime
     private readonly WireWriter _writer;
     private readonly CancellationTokenSource _stop = new();
     private Action? _closed;
-    private int _hasStarted;
+    private int _awaitsRequest;
     private int _isStopping;
 
     private WireGuard(ConnectionContext connection, WireOptions options, IConnectionLifetimeNotificationFeature notification)
@@ -98,8 +98,9 @@ internal sealed class WireGuard : ExchangeLink, IDuplexPipe, IConnectionLifetime
 
     internal TimeProvider Clock => _options.Clock;
 
-    // Kestrel serves nothing at all on a connection that is told of the stop before its first read. Ours is told with that read at the
-    // earliest, so that a connection accepted as the stop came is served one request, with Connection: close.
+    // Kestrel serves nothing more on a connection that is told of the stop while it does not wait for a request: before its first read, and from the
+    // head of an answer to the next read. Ours is told with such a read at the earliest. So a connection accepted as the stop came is served
+    // one request, with Connection: close; and so is one whose last answer had left without it, and whose client may be sending already.
     CancellationToken IConnectionLifetimeNotificationFeature.ConnectionClosedRequested
     {
         get => _stop.Token;
@@ -114,7 +115,11 @@ internal sealed class WireGuard : ExchangeLink, IDuplexPipe, IConnectionLifetime
 
     public override void WhenClosed(Action action) => _closed += action;
 
-    public override void ExchangeStarted() => InExchange = true;
+    public override void ExchangeStarted()
+    {
+        InExchange = true;
+        Volatile.Write(ref _awaitsRequest, 0);
+    }
 
     public override void ExchangeEnded() => InExchange = false;
 
@@ -129,9 +134,12 @@ internal sealed class WireGuard : ExchangeLink, IDuplexPipe, IConnectionLifetime
 
     public void Dispose() => _stop.Dispose();
 
-    internal void OnFirstRead()
+    /// <summary>Kestrel reads, and no application has a request.</summary>
+    internal void OnReadOfHead()
     {
-        Interlocked.Exchange(ref _hasStarted, 1);
+        if (_awaitsRequest != 0)
+            return; // A further read of the same head.
+        Interlocked.Exchange(ref _awaitsRequest, 1);
         StopIfDue();
     }
 
@@ -178,7 +186,7 @@ internal sealed class WireGuard : ExchangeLink, IDuplexPipe, IConnectionLifetime
     // Both sides set their flag before they look at the other's, so one of them at least sees both; telling twice does no harm.
     private void StopIfDue()
     {
-        if (Volatile.Read(ref _hasStarted) != 0 && Volatile.Read(ref _isStopping) != 0)
+        if (Volatile.Read(ref _awaitsRequest) != 0 && Volatile.Read(ref _isStopping) != 0)
             _stop.Cancel();
     }
 }

@@ -17,7 +17,6 @@ internal sealed class WireReader(PipeReader inner, WireGuard wire) : PipeReader
     private bool _auditing;
     private bool _ended;
     private bool _emptyRead;
-    private bool _firstRead = true;
     private int _reads;
     private ReadOnlySequence<byte> _buffer;
 
@@ -44,12 +43,8 @@ internal sealed class WireReader(PipeReader inner, WireGuard wire) : PipeReader
     {
         if (_auditing)
             return AuditedReadAsync(cancellationToken);
-        if (_firstRead)
-        {
-            _firstRead = false;
-            wire.OnFirstRead();
-        }
-
+        if (!wire.InExchange)
+            wire.OnReadOfHead();
         return inner.ReadAsync(cancellationToken);
     }
 

@@ -56,6 +56,9 @@ internal sealed class WireServer
     /// <summary>Runs before the answer; a test blocks an exchange with it.</summary>
     public Func<Task>? BeforeAnswer { get; set; }
 
+    /// <summary>Runs when the answer has been sent and the exchange has not ended yet.</summary>
+    public Func<Task>? AfterAnswer { get; set; }
+
     public static async Task<WireServer> StartAsync(Settings? settings = null, TimeProvider? clock = null, Action<bool>? crowded = null)
     {
         settings ??= new Settings { Listen = ["127.0.0.1:0"] };
@@ -156,6 +159,8 @@ internal sealed class WireServer
         var answer = Encoding.Latin1.GetBytes($"{request.Method} {request.RawTarget} {Encoding.Latin1.GetString(received.ToArray())}");
         response.Headers.ContentLength = answer.Length;
         await body.Writer.WriteAsync(answer);
+        if (AfterAnswer is { } hold)
+            await hold();
     }
 
     public void DisposeContext(IFeatureCollection context, Exception? exception) => context.Get<WireGuard>()!.ExchangeEnded();
