@@ -4,6 +4,7 @@ Receives an app and settings; promises that run() returns only when the engine h
 run() belongs to the thread that called it; close() may be called from any thread, at any time, any number of times.
 The engine never calls into Python by itself: it writes a byte to a socket pair that run() waits on, and run() then
 takes the log lines out of its mailbox. So the app's logging set-up, signal handlers and debuggers see plain Python threads.
+Above 300 lines because one object owns what has to be taken back in one order: signals, engine, threads, loops, interpreters, sockets.
 """
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import WSGIApplication
 
-    from waitress._asgi import EventLoops
+    from waitress._event_loops import EventLoops
     from waitress._memory import Reports
     from waitress._native import Configured, Engine
     from waitress._worker import Control
@@ -84,9 +85,9 @@ class Server:
         self._loops: EventLoops | None = None
         self._has_threads = self._interpreters is None and interface == "wsgi"
         if interface == "asgi" or sockets_app is not None:
-            from waitress import _asgi  # asyncio takes a tenth of a second to import, which WSGI apps need not wait for
+            from waitress import _event_loops  # asyncio takes a tenth of a second to import, which WSGI apps need not wait for
 
-            self._loops = _asgi.loops(self._engine, sockets_app or application, values, own=sockets_app is None)
+            self._loops = _event_loops.loops(self._engine, sockets_app or application, values, own=sockets_app is None)
         self._loaded = False
         self._descriptors = [(number, os.fstat(number).st_ino) for number in self._engine.descriptors] if os.name != "nt" else []
         self.effective_listen = [(str(host), str(port)) for host, port in self._engine.listen]

@@ -1,4 +1,6 @@
 """A control socket to ask, whose supervisor a test plays."""
+import contextlib
+import io
 import json
 import os
 import socket
@@ -10,12 +12,23 @@ from unittest import mock
 if os.name == "nt":
     raise unittest.SkipTest("there is no supervisor on Windows")
 
-from waitress import _control_path
+from waitress import _control_path, ctl
 from waitress.supervisor._control import Control
 from waitress.supervisor._loop import Loop
 
 WORKER = {"name": "3", "pid": 4711, "state": "serving", "requests": 12, "in_flight": 1, "queue": 0, "rss": 30 << 20, "age": 3725.5}
 STATUS = {"listen": [["127.0.0.1", "8080"]], "pid": 4700, "state": "serving", "generation": 2, "uptime": 61, "workers": [WORKER]}
+
+
+class CtlCase(unittest.TestCase):
+    def ctl(self, *arguments):
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                code = ctl.main(list(arguments))
+            except SystemExit as end:
+                code = end.code
+        return code, out.getvalue(), err.getvalue()
 
 
 class ControlCase(unittest.TestCase):

@@ -3,7 +3,7 @@ import threading
 import types
 import unittest
 
-from waitress import _asgi
+from waitress import _asgi, _event_loops
 from waitress._app import AppError, LoopError, StartUpError
 
 
@@ -197,7 +197,7 @@ class ManyEngine:
 class EventLoopsTest(unittest.TestCase):
     def test_each_loop_has_its_thread_and_its_lifespan(self):
         seen, engine = [], ManyEngine()
-        loops = _asgi.EventLoops(engine, lifespan_app(seen), {"loop": "asyncio", "graceful_timeout": 5}, 3)
+        loops = _event_loops.EventLoops(engine, lifespan_app(seen), {"loop": "asyncio", "graceful_timeout": 5}, 3)
         loops.start()
         self.assertEqual(loops.describe(), "3 event loops (asyncio)")
         self.assertEqual([each.thread for each in engine.engines], ["waitress-loop-0", "waitress-loop-1", "waitress-loop-2"])
@@ -215,7 +215,7 @@ class EventLoopsTest(unittest.TestCase):
             started.append(threading.current_thread().name)
             await lifespan_app(seen, failed=len(started) == 2)(scope, receive, send)
 
-        loops = _asgi.EventLoops(engine, app, {"loop": "asyncio", "graceful_timeout": 5}, 3)
+        loops = _event_loops.EventLoops(engine, app, {"loop": "asyncio", "graceful_timeout": 5}, 3)
         with self.assertRaises(StartUpError):
             loops.start()
         self.assertEqual((started, seen), (["waitress-loop-0", "waitress-loop-1"], ["shutdown"]))
@@ -223,19 +223,19 @@ class EventLoopsTest(unittest.TestCase):
         self.assertTrue(engine.engines[0].inbox.closed)
 
     def test_workers_are_loops_on_a_free_threaded_python_alone(self):
-        parallel, values = _asgi.is_parallel, {"worker_class": "thread", "workers": 2, "workers_stated": True}
+        parallel, values = _event_loops.is_parallel, {"worker_class": "thread", "workers": 2, "workers_stated": True}
         try:
-            _asgi.is_parallel = lambda: True
-            self.assertEqual(len(_asgi.loops(None, None, values, own=True)._loops), 2)
-            self.assertEqual(len(_asgi.loops(None, None, values, own=False)._loops), 1)
-            self.assertEqual(len(_asgi.loops(None, None, {**values, "worker_class": "process"}, own=True)._loops), 1)
-            self.assertEqual(len(_asgi.loops(None, None, {**values, "workers_stated": False}, own=True)._loops), 1)
-            _asgi.is_parallel = lambda: False
+            _event_loops.is_parallel = lambda: True
+            self.assertEqual(len(_event_loops.loops(None, None, values, own=True)._loops), 2)
+            self.assertEqual(len(_event_loops.loops(None, None, values, own=False)._loops), 1)
+            self.assertEqual(len(_event_loops.loops(None, None, {**values, "worker_class": "process"}, own=True)._loops), 1)
+            self.assertEqual(len(_event_loops.loops(None, None, {**values, "workers_stated": False}, own=True)._loops), 1)
+            _event_loops.is_parallel = lambda: False
             with self.assertLogs("waitress", "WARNING") as logs:
-                self.assertEqual(len(_asgi.loops(None, None, values, own=True)._loops), 1)
+                self.assertEqual(len(_event_loops.loops(None, None, values, own=True)._loops), 1)
             self.assertIn("has one event loop here", logs.output[0])
         finally:
-            _asgi.is_parallel = parallel
+            _event_loops.is_parallel = parallel
 
 
 if __name__ == "__main__":

@@ -1,5 +1,3 @@
-import contextlib
-import io
 import json
 import os
 import socket
@@ -8,21 +6,12 @@ import sys
 import threading
 from unittest import mock
 
-from control_case import STATUS, WORKER, ControlCase
+from control_case import STATUS, WORKER, ControlCase, CtlCase
 
 from waitress import _control_path, _memory, ctl
 
 
-class CtlTest(ControlCase):
-    def ctl(self, *arguments):
-        out, err = io.StringIO(), io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            try:
-                code = ctl.main(list(arguments))
-            except SystemExit as end:
-                code = end.code
-        return code, out.getvalue(), err.getvalue()
-
+class CtlTest(ControlCase, CtlCase):
     def test_status_is_a_table(self):
         self.start()
         code, out, err = self.ctl("--socket", self.path, "status")

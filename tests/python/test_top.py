@@ -1,6 +1,4 @@
-import contextlib
 import http.server
-import io
 import json
 import os
 import signal
@@ -15,7 +13,7 @@ from unittest import mock
 if os.name == "nt":
     raise unittest.SkipTest("the control socket and terminals are Unix's")
 
-from control_case import ControlCase
+from control_case import ControlCase, CtlCase
 from terminal import Program
 
 from waitress import _terminal, _top, _top_frame, _top_source, _units, ctl
@@ -166,7 +164,7 @@ class KeysTest(unittest.TestCase):
                 self.assertEqual(_terminal.keys(typed), expected)
 
 
-class AdminCase(unittest.TestCase):
+class AdminCase(CtlCase):
     """An admin address that says what the test wants."""
 
     def setUp(self):
@@ -196,15 +194,6 @@ class AdminCase(unittest.TestCase):
         self.addCleanup(thread.join)
         self.addCleanup(server.shutdown)
         return server.server_address
-
-    def ctl(self, *arguments):
-        out, err = io.StringIO(), io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            try:
-                code = ctl.main(list(arguments))
-            except SystemExit as end:
-                code = end.code
-        return code, out.getvalue(), err.getvalue()
 
 
 class AdminTest(AdminCase):

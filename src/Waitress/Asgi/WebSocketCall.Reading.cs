@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Net.WebSockets;
+using Waitress.Telemetry;
 
 namespace Waitress.Asgi;
 
@@ -19,9 +20,12 @@ internal sealed partial class WebSocketCall
             {
             }
         }
-        catch (Exception e) when (e is WebSocketException or IOException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception e)
         {
-            // .NET has closed it for what the client did wrong (RFC 6455 section 7.1.7), or the connection broke.
+            // .NET has closed it for what the client did wrong (RFC 6455 section 7.1.7), or the connection broke. Whatever else it is ends the socket
+            // too: without its event the exchange would never be handed back.
+            if (e is not (WebSocketException or IOException or OperationCanceledException or ObjectDisposedException))
+                Loop.Log.Post(LogEvent.EngineFault, e);
             if (!_closing && socket.CloseStatus is { } why)
                 (_endCode, _endReason) = ((int)why, socket.CloseStatusDescription ?? "");
         }

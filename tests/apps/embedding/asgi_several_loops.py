@@ -4,9 +4,9 @@ import threading
 
 import asgi_interpreters
 import waitress
-from waitress import _asgi
+from waitress import _event_loops
 
-_asgi.is_parallel = lambda: True
+_event_loops.is_parallel = lambda: True
 server = waitress.create_server(asgi_interpreters.app, listen="127.0.0.1:0", workers=2, graceful_timeout=5)
 thread = threading.Thread(target=server.run)
 server.load()
