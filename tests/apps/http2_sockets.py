@@ -172,4 +172,4 @@ def hint_and_reset(client: Client, path: str) -> None:
 def crowd(client: Client, many: str) -> None:
     """So many sockets at once on one connection."""
     client.send(b"".join(handshake(client, number, "/echo") for number in range(1, 2 * int(many), 2)))
-    client.until(lambda: len(client.statuses) + len(client.resets) == int(many))
+    client.until(lambda: len(client.statuses) == int(many))  # a refused one is reset besides, maybe before the others are answered
