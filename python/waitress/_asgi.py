@@ -127,8 +127,8 @@ def new_loop(kind: str) -> tuple[asyncio.AbstractEventLoop, str]:
 class EventLoop:
     """One thread of the app's, with a lifespan of its own."""
 
-    def __init__(self, engine: Engine | InterpreterInside, app: Any, values: Mapping[str, Any], thread: str = "waitress-loop") -> None:
-        self._engine, self._app, self._thread_name = engine, app, thread
+    def __init__(self, engine: Engine | InterpreterInside, app: Any, values: Mapping[str, Any], thread: str = "waitress-loop", is_only: bool = False) -> None:
+        self._engine, self._app, self._thread_name, self._is_only = engine, app, thread, is_only
         self._patience = float(values.get("graceful_timeout", 30))
         self._lifespan_mode = str(values.get("lifespan", "auto"))
         self._kind = str(values.get("loop", "auto"))
@@ -214,7 +214,8 @@ class EventLoop:
         with receiver, sender:
             receiver.setblocking(False)
             closed = self._closed = loop.create_future()
-            inbox = self._engine.loop(self._app, Tools(loop, lifespan.state if lifespan.task is not None else None), sender.fileno())
+            inbox = self._engine.loop(self._app, Tools(loop, lifespan.state if lifespan.task is not None else None), sender.fileno(), self._is_only)
+            sockets = inbox.descriptor()
 
             def turn() -> None:
                 try:
@@ -224,13 +225,21 @@ class EventLoop:
                 if not inbox.drain():
                     wake(closed)
 
+            def poll() -> None:
+                if not inbox.poll():
+                    wake(closed)
+
             loop.add_reader(receiver.fileno(), turn)
+            if sockets >= 0:
+                loop.add_reader(sockets, poll)
             self._decided.set()
             try:
                 await closed
                 await self._finish(lifespan, inbox)
             finally:
                 loop.remove_reader(receiver.fileno())
+                if sockets >= 0:
+                    loop.remove_reader(sockets)
                 inbox.close()
         await lifespan.stop(self._patience)
 

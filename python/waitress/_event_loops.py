@@ -30,7 +30,7 @@ class EventLoops:
 
     def __init__(self, engine: Engine, app: Any, values: Mapping[str, Any], count: int = 1) -> None:
         names = ["waitress-loop"] if count == 1 else [f"waitress-loop-{number}" for number in range(count)]
-        self._loops = [EventLoop(engine, app, values, name) for name in names]
+        self._loops = [EventLoop(engine, app, values, name, count == 1) for name in names]
 
     def start(self) -> None:
         """One after the other, each with its lifespan, so that an app which refuses to start says so once. AppError then, and none is left."""

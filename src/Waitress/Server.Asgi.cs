@@ -2,6 +2,7 @@ using Waitress.Asgi;
 using Waitress.Configuration;
 using Waitress.CPython;
 using Waitress.Metrics;
+using Waitress.Transport;
 using Waitress.Wsgi;
 
 namespace Waitress;
@@ -11,6 +12,7 @@ internal sealed partial class Server
 {
     private readonly EventLoops _loops;
     private LoopWatch? _loopWatch;
+    private Poller? _poller;
     private string _interface; // auto until the first interpreter has imported the app; guarded by the lock while that may change.
 
     /// <summary>Of the loops in the main interpreter.</summary>
@@ -41,10 +43,14 @@ internal sealed partial class Server
     /// <param name="tools">waitress._asgi.Tools.</param>
     /// <param name="wakeDescriptor">Where a byte makes the loop call <see cref="EventLoop.Drain"/>.</param>
     /// <param name="home">What the loops of that interpreter share.</param>
-    public EventLoop AddLoop(Interpreter interpreter, PyRef app, PyRef tools, int wakeDescriptor, LoopHome home)
+    /// <param name="isOnly">Whether no other loop will be there, so that all connections may be its own.</param>
+    public EventLoop AddLoop(Interpreter interpreter, PyRef app, PyRef tools, int wakeDescriptor, LoopHome home, bool isOnly)
     {
-        var loop = new EventLoop(interpreter, app, tools, wakeDescriptor, _settings, _log, home);
+        if (isOnly && IsAsgi && OperatingSystem.IsLinux())
+            _poller = new Poller(_listeners.WriteBuffer);
+        var loop = new EventLoop(interpreter, app, tools, wakeDescriptor, _settings, _log, home, _poller);
         _loops.Add(loop);
+        _listeners.Poller = _poller;
         return loop;
     }
 

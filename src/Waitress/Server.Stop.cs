@@ -50,6 +50,7 @@ internal sealed partial class Server
         foreach (var socket in _sockets)
             socket.Dispose();
         _kestrel.Dispose();
+        _poller?.Dispose();
         DisposeGuards();
         _slot?.Dispose();
         CloseAdmin();

@@ -62,7 +62,7 @@ class Engine:
     def __init__(self):
         self.inbox, self.tools, self.wake_fd, self.stopped = Inbox(), None, None, []
 
-    def loop(self, app, tools, wake_fd):
+    def loop(self, app, tools, wake_fd, is_only):
         self.tools, self.wake_fd, self.thread = tools, wake_fd, threading.current_thread().name
         return self.inbox
 
@@ -189,7 +189,7 @@ class ManyEngine:
     def __init__(self):
         self.engines = []
 
-    def loop(self, app, tools, wake_fd):
+    def loop(self, app, tools, wake_fd, is_only):
         self.engines.append(Engine())
         return self.engines[-1].loop(app, tools, wake_fd)
 

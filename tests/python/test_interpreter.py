@@ -48,7 +48,7 @@ class Worker:
         self.told.append(("serving", loop, note))
         self.served.set()
 
-    def loop(self, app, tools, wake_fd):
+    def loop(self, app, tools, wake_fd, is_only):
         self.inbox, self.wake_fd = Inbox(), wake_fd
         return self.inbox
 

@@ -16,6 +16,7 @@ internal sealed partial class EventLoop
     public void Dispose()
     {
         _disposed = true;
+        Poller?.Leave(); // The clients may still take their last answers, and what is abandoned below has its socket's end told.
         Inbox.Close();
         Drain();
         foreach (var call in _calls.ToArray())

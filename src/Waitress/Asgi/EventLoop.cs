@@ -6,6 +6,7 @@ using Waitress.Configuration;
 using Waitress.CPython;
 using Waitress.Http;
 using Waitress.Telemetry;
+using Waitress.Transport;
 using Waitress.Wsgi;
 
 namespace Waitress.Asgi;
@@ -57,14 +58,19 @@ internal sealed partial class EventLoop : IDisposable
     /// <param name="settings">Limits.</param>
     /// <param name="log">Where faults go.</param>
     /// <param name="home">What the loops of that interpreter share.</param>
-    public EventLoop(Interpreter interpreter, PyRef app, PyRef tools, int wakeDescriptor, Settings settings, Mailbox log, LoopHome home)
+    /// <param name="poller">The sockets that this loop reads and writes itself; null: none. Its caller's to dispose.</param>
+    public EventLoop(Interpreter interpreter, PyRef app, PyRef tools, int wakeDescriptor, Settings settings, Mailbox log, LoopHome home, Poller? poller = null)
     {
+        Poller = poller;
         (Settings, Log, Home, Inbox) = (settings, log, home, new LoopInbox<Exchange, AsgiCall>(SendByte));
         Side = new LoopSide(interpreter, app, tools, this);
         _scopes = new Scopes(Side, settings);
         _requestTimeout = TimeSpan.FromSeconds(settings.RequestTimeout);
         _wake = new Socket(new SafeSocketHandle(wakeDescriptor, ownsHandle: false)) { Blocking = false };
     }
+
+    /// <summary>The sockets that this loop reads and writes itself; null: none.</summary>
+    public Poller? Poller { get; }
 
     public Settings Settings { get; }
 
@@ -94,6 +100,14 @@ internal sealed partial class EventLoop : IDisposable
         var goesOn = Turn();
         _closeSeen |= !goesOn;
         return goesOn;
+    }
+
+    /// <summary>The sockets have something: reads what is there, and sees to all that follows from it. Returns as <see cref="Drain"/>.</summary>
+    public bool Poll()
+    {
+        Inbox.BeginTurn();
+        Poller!.Poll();
+        return Drain();
     }
 
     private bool Turn()

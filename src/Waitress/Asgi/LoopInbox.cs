@@ -75,6 +75,9 @@ internal sealed class LoopInbox<TRequest, TCall>(Action wake)
             wake();
     }
 
+    /// <summary>The loop is at work, and will <see cref="Take"/>: what is posted needs no wake-up.</summary>
+    public void BeginTurn() => Interlocked.Exchange(ref _armed, TimeProvider.System.GetTimestamp());
+
     /// <summary>
     /// What has come, for the caller to go through and clear. From here on the loop is not at rest: what comes meanwhile is found by
     /// <see cref="TryRest"/>, and needs no wake-up.

@@ -36,8 +36,8 @@ internal sealed class LoopWatch : IDisposable
     {
         foreach (var loop in _loops.All)
         {
-            if (loop.Inbox.Open == 0)
-                continue;
+            if (loop.Inbox.Open == 0 && loop.Poller is not { HasWaiting: true })
+                continue; // Nobody waits for it.
             loop.Inbox.Wake(); // To see that it turns, and for it to look at the time.
             if (_stall > TimeSpan.Zero && loop.Inbox.WaitingSince is var since and not 0 && _time.GetElapsedTime(since) is var waits && waits >= _stall && loop.TellStall())
                 loop.Home.Orders.Tell(new Stalled(loop.Thread, waits.TotalSeconds));

@@ -7,6 +7,7 @@ using Waitress.Configuration;
 using Waitress.Guards;
 using Waitress.Metrics;
 using Waitress.Processes;
+using Waitress.Transport;
 
 namespace Waitress.Listening;
 
@@ -41,6 +42,7 @@ internal sealed class ListenerFactory : IConnectionListenerFactory, IConnectionL
         _patience = TimeSpan.FromSeconds(Math.Max(1, settings.ChannelTimeout));
         _leastPerSecond = settings.MinResponseRate;
         _report = report;
+        WriteBuffer = Math.Max(settings.OutbufOverflow, SmallestWriteBuffer);
         var options = new SocketConnectionFactoryOptions
         {
             // Without hops between threads a request costs half (ARCHITECTURE, "What the prototype showed about speed"); nothing that
@@ -49,12 +51,18 @@ internal sealed class ListenerFactory : IConnectionListenerFactory, IConnectionL
             IOQueueCount = 1,
             // An idle keep-alive connection holds no receive buffer.
             WaitForDataBeforeAllocatingBuffer = true,
-            MaxWriteBufferSize = Math.Max(settings.OutbufOverflow, SmallestWriteBuffer),
+            MaxWriteBufferSize = WriteBuffer,
         };
         TransportMemory.UseIn(options);
         _contexts = new SocketConnectionContextFactory(options, logs.CreateLogger("Waitress.Listening"));
         _acceptor = slot is null ? null : new Acceptor(gate, slot, Connect, report);
     }
+
+    /// <summary>How many bytes a connection may hold for its client before a flush waits.</summary>
+    public long WriteBuffer { get; }
+
+    /// <summary>Where the connections of sockets without TLS are read and written from now on; null: by Kestrel's socket transport.</summary>
+    public Poller? Poller { get; set; }
 
     /// <inheritdoc/>
     public bool CanBind(EndPoint endpoint) => endpoint is ListenEndPoint or HandedEndPoint;
@@ -80,6 +88,10 @@ internal sealed class ListenerFactory : IConnectionListenerFactory, IConnectionL
         ? _acceptor!.Add(socket, endPoint)
         : new Listener(socket, endPoint, _gate, Connect, _report);
 
+    // A handshake of TLS is too much work for a loop's thread.
+    private ConnectionContext Context(Socket accepted, ListenSocket from) =>
+        Poller is { } poller && !from.IsTls ? poller.Connect(accepted) : _contexts.Create(accepted);
+
     // The place in the gate is taken; it is given back here if the client has gone before its connection could be set up.
     private GatedConnection? Connect(Socket accepted, ListenSocket from)
     {
@@ -97,7 +109,7 @@ internal sealed class ListenerFactory : IConnectionListenerFactory, IConnectionL
 
             if (accepted.AddressFamily != AddressFamily.Unix)
                 accepted.NoDelay = true;
-            var connection = new GatedConnection(_contexts.Create(accepted), _gate, _patience, _leastPerSecond, place);
+            var connection = new GatedConnection(Context(accepted, from), _gate, _patience, _leastPerSecond, place);
             // An accepted unix socket does not know its path; SERVER_PORT is that path.
             connection.LocalEndPoint ??= from.Socket.LocalEndPoint;
             return connection;

@@ -45,7 +45,7 @@ internal static class Engine
         Add(engine, "answer"u8, new Function("answer", 2, values => Answer(server, values)).ToPython(type));
         Add(engine, "ended"u8, new Function("ended", 0, _ => PyNumbers.From(server.Ended)).ToPython(type));
         Add(engine, "close"u8, new Function("close", 0, _ => Attached(() => Close(server, log))).ToPython(type));
-        Add(engine, "loop"u8, new Function("loop", 3, values => Loop.Open(values, server, interpreter, server.LoopHome)).ToPython(type));
+        Add(engine, "loop"u8, new Function("loop", 4, values => Loop.Open(values, server, interpreter, server.LoopHome)).ToPython(type));
         Add(engine, "interpreters"u8, PyNumbers.From(settings.Interpreters));
         Add(engine, "interpreter"u8, new Function("interpreter", 7, values => NewInterpreter(values, server, log, interpreter)).ToPython(type));
         return engine.Move();

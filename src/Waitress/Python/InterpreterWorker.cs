@@ -170,7 +170,7 @@ internal sealed class InterpreterWorker(Server server, InterpreterTask task, Mai
         Bound.Add(made, "decide"u8, new Function("decide", 1, values => PyTexts.FromText(server.Decide(PyTexts.ToText(values[0])))).ToPython(type));
         Bound.Add(made, "admit"u8, new Function("admit", 2, Admit).ToPython(type));
         Bound.Add(made, "attach"u8, new Function("attach", 1, values => Attach(interpreter, values[0])).ToPython(type));
-        Bound.Add(made, "loop"u8, new Function("loop", 3, values => OpenLoop(interpreter, values)).ToPython(type));
+        Bound.Add(made, "loop"u8, new Function("loop", 4, values => OpenLoop(interpreter, values)).ToPython(type));
         Bound.Add(made, "frames"u8, new Function("frames", 0, _ => PythonThread.Frames()).ToPython(type));
         Bound.Add(made, "frame_of_loop"u8, new Function("frame_of_loop", 0, _ => FrameOfLoop()).ToPython(type));
         Bound.Add(made, "stop"u8, new Function("stop", 1, values => Stop(PyObjects.IsTrue(values[0]))).ToPython(type));

@@ -1,0 +1,264 @@
+using System.IO.Pipelines;
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections;
+
+namespace Waitress.Transport;
+
+/// <summary>
+/// One socket of a <see cref="Poller"/>, as a connection of Kestrel's. Reads when the poller says that there is something, as long as Kestrel takes
+/// it; writes where Kestrel flushes (<see cref="PolledOutput"/>). Closed when it is disposed, which waits for what is still to be sent.
+/// </summary>
+internal sealed partial class PolledConnection : ConnectionContext, IDuplexPipe
+{
+    // A client that sends faster than we look at the others has to wait for the next turn after so many full blocks.
+    private const int MostReads = 8;
+
+    // As in Kestrel: what a client may send before somebody reads it.
+    private const int MostUnread = 1_048_576;
+
+    private readonly Lock _gate = new(); // The connection's and its output's.
+    private readonly Socket _socket;
+    private readonly Poller _poller;
+    private readonly Pipe _input;
+    private readonly PolledOutput _output;
+    private readonly CancellationTokenSource _closed = new();
+    private Exception? _abortReason;
+    private EpollEvents _watched;
+    private bool _reading, _paused, _inputEnded, _closing, _isClosed;
+
+    public PolledConnection(Socket socket, Poller poller)
+    {
+        (_socket, _poller) = (socket, poller);
+        Descriptor = (int)socket.SafeHandle.DangerousGetHandle();
+        _input = new Pipe(new PipeOptions(
+            poller.Memory, PipeScheduler.Inline, PipeScheduler.Inline, MostUnread, MostUnread / 2, useSynchronizationContext: false));
+        _output = new PolledOutput(this, socket, poller, _gate);
+        Transport = this;
+        ConnectionClosed = _closed.Token;
+        LocalEndPoint = socket.LocalEndPoint;
+        RemoteEndPoint = socket.RemoteEndPoint;
+    }
+
+    /// <summary>The socket's.</summary>
+    public int Descriptor { get; }
+
+    PipeReader IDuplexPipe.Input => _input.Reader;
+
+    PipeWriter IDuplexPipe.Output => _output;
+
+    public override IDuplexPipe Transport { get; set; }
+
+    public override CancellationToken ConnectionClosed { get; set; }
+
+    public override EndPoint? LocalEndPoint { get; set; }
+
+    public override EndPoint? RemoteEndPoint { get; set; }
+
+    public override void Abort() => Abort(new ConnectionAbortedException("The connection was aborted by the server"));
+
+    public override void Abort(ConnectionAbortedException abortReason) => Break(abortReason);
+
+    public override async ValueTask DisposeAsync()
+    {
+        _input.Reader.Complete();
+        _output.Complete();
+        await _output.DrainedAsync().ConfigureAwait(false);
+        await base.DisposeAsync().ConfigureAwait(false);
+        lock (_gate)
+        {
+            _closing = true;
+            if (_reading)
+                return; // By the reader, which may be our caller, when it is out.
+        }
+
+        Close();
+    }
+
+    /// <summary>The poller has it: begins to read.</summary>
+    internal void Start()
+    {
+        lock (_gate)
+            WatchWhatMatters();
+    }
+
+    /// <summary>The poller says that something has happened to the socket. One thread at a time.</summary>
+    internal void Happened(EpollEvents what)
+    {
+        if ((what & ~EpollEvents.In) != 0)
+            _output.SendOn();
+        if ((what & ~EpollEvents.Out) != 0)
+            Receive();
+    }
+
+    /// <summary>Nothing can be sent or received any more: the client has gone, or is to go.</summary>
+    internal void Break(Exception reason)
+    {
+        lock (_gate)
+        {
+            if (_abortReason is not null || _isClosed)
+                return;
+            _abortReason = reason;
+            try
+            {
+                _socket.Shutdown(SocketShutdown.Both);
+            }
+            catch (Exception e) when (e is SocketException or ObjectDisposedException)
+            {
+                // It is gone already.
+            }
+        }
+
+        _output.GiveUp();
+
+        // Not here: whoever waits for input goes on in this call, and our caller may hold locks of Kestrel's.
+        ThreadPool.UnsafeQueueUserWorkItem(static connection => connection.EndInput(null), this, preferLocal: false);
+    }
+
+    /// <summary>Under the lock: has the poller tell what is of use now, and nothing else, since it tells as long as it is so.</summary>
+    internal void WatchWhatMatters()
+    {
+        if (_isClosed)
+            return;
+        var wanted = (_inputEnded || _paused ? EpollEvents.None : EpollEvents.In) | (_output.IsWaiting ? EpollEvents.Out : EpollEvents.None);
+        if (wanted == _watched)
+            return;
+        if (wanted == EpollEvents.None)
+            _poller.Forget(Descriptor); // A set tells of a socket that hung up, wanted or not.
+        else
+            _poller.Watch(Descriptor, wanted, isNew: _watched == EpollEvents.None);
+        _watched = wanted;
+    }
+
+    private void Receive()
+    {
+        lock (_gate)
+        {
+            if (_reading || _paused || _inputEnded || _closing)
+                return;
+            _reading = true;
+        }
+
+        var (ended, failure) = (true, default(Exception));
+        try
+        {
+            (ended, failure) = ReceiveSome();
+        }
+        catch (ObjectDisposedException)
+        {
+        }
+        finally
+        {
+            bool closing;
+            lock (_gate)
+            {
+                _reading = false;
+                closing = _closing;
+                ended |= _abortReason is not null;
+            }
+
+            if (ended)
+                EndInput(failure);
+            if (closing)
+                Close();
+        }
+    }
+
+    private (bool Ended, Exception? Failure) ReceiveSome()
+    {
+        for (var reads = 0; reads < MostReads; reads++)
+        {
+            var room = _input.Writer.GetMemory();
+            var count = _socket.Receive(room.Span, SocketFlags.None, out var error);
+            if (error == SocketError.WouldBlock)
+                break;
+            if (error != SocketError.Success)
+                return (true, error is SocketError.ConnectionReset or SocketError.Shutdown ? new ConnectionResetException("The client has reset the connection") : new SocketException((int)error));
+            if (count == 0)
+                return (true, null);
+            _input.Writer.Advance(count);
+
+            // Kestrel goes on in this call, with the request that is now there, up to the loop's inbox.
+            var flush = _input.Writer.FlushAsync();
+            if (!flush.IsCompleted)
+            {
+                Pause(flush);
+                break;
+            }
+
+            if (flush.GetAwaiter().GetResult().IsCompleted)
+                return (true, null);
+            if (count < room.Length)
+                break; // That was all: the poller tells when more comes.
+        }
+
+        return (false, null);
+    }
+
+    private void Pause(ValueTask<FlushResult> flush)
+    {
+        lock (_gate)
+        {
+            _paused = true;
+            WatchWhatMatters();
+        }
+
+        _ = ResumeAsync(flush);
+    }
+
+    private async Task ResumeAsync(ValueTask<FlushResult> flush)
+    {
+        var result = await flush.ConfigureAwait(false);
+        lock (_gate)
+        {
+            _paused = false;
+            WatchWhatMatters();
+        }
+
+        if (result.IsCompleted)
+            EndInput(null);
+    }
+
+    // The last bytes of the client's are in the pipe, or there are none.
+    private void EndInput(Exception? failure)
+    {
+        lock (_gate)
+        {
+            if (_inputEnded || _reading)
+                return; // A reader that finds the reason ends it.
+            _inputEnded = true;
+            WatchWhatMatters();
+        }
+
+        _input.Writer.Complete(_abortReason ?? failure);
+        TellClosed();
+    }
+
+    private void Close()
+    {
+        lock (_gate)
+        {
+            if (_isClosed)
+                return;
+            if (_watched != EpollEvents.None)
+                _poller.Forget(Descriptor);
+            _isClosed = true;
+        }
+
+        EndInput(null);
+        _poller.Remove(this); // Before the socket is closed: a new one may have its number from then on.
+        try
+        {
+            _socket.Shutdown(SocketShutdown.Both);
+        }
+        catch (SocketException)
+        {
+            // The client was quicker.
+        }
+
+        _socket.Dispose();
+    }
+
+    // On a thread of the pool, as Kestrel's transport does it: those who are told may take their time.
+    private void TellClosed() => ThreadPool.UnsafeQueueUserWorkItem(static source => source.Cancel(), _closed, preferLocal: false);
+}
