@@ -14,26 +14,22 @@ internal sealed partial class PolledConnection : ConnectionContext, IDuplexPipe
     // A client that sends faster than we look at the others has to wait for the next turn after so many full blocks.
     private const int MostReads = 8;
 
-    // As in Kestrel: what a client may send before somebody reads it.
-    private const int MostUnread = 1_048_576;
-
     private readonly Lock _gate = new(); // The connection's and its output's.
     private readonly Socket _socket;
     private readonly Poller _poller;
-    private readonly Pipe _input;
+    private readonly PolledInput _input;
     private readonly PolledOutput _output;
     private readonly CancellationTokenSource _closed = new();
     private Exception? _abortReason;
     private EpollEvents _watched;
-    private bool _reading, _paused, _inputEnded, _closing, _isClosed;
+    private bool _reading, _inputEnded, _closing, _isClosed;
 
     public PolledConnection(Socket socket, Poller poller)
     {
         (_socket, _poller) = (socket, poller);
         Descriptor = (int)socket.SafeHandle.DangerousGetHandle();
-        _input = new Pipe(new PipeOptions(
-            poller.Memory, PipeScheduler.Inline, PipeScheduler.Inline, MostUnread, MostUnread / 2, useSynchronizationContext: false));
-        _output = new PolledOutput(this, socket, poller, _gate);
+        _input = new PolledInput(this, poller.Memory, _gate);
+        _output = new PolledOutput(this, poller, _gate);
         Transport = this;
         ConnectionClosed = _closed.Token;
         LocalEndPoint = socket.LocalEndPoint;
@@ -43,7 +39,7 @@ internal sealed partial class PolledConnection : ConnectionContext, IDuplexPipe
     /// <summary>The socket's.</summary>
     public int Descriptor { get; }
 
-    PipeReader IDuplexPipe.Input => _input.Reader;
+    PipeReader IDuplexPipe.Input => _input;
 
     PipeWriter IDuplexPipe.Output => _output;
 
@@ -61,7 +57,7 @@ internal sealed partial class PolledConnection : ConnectionContext, IDuplexPipe
 
     public override async ValueTask DisposeAsync()
     {
-        _input.Reader.Complete();
+        _input.Complete();
         _output.Complete();
         await _output.DrainedAsync().ConfigureAwait(false);
         await base.DisposeAsync().ConfigureAwait(false);
@@ -120,7 +116,7 @@ internal sealed partial class PolledConnection : ConnectionContext, IDuplexPipe
     {
         if (_isClosed)
             return;
-        var wanted = (_inputEnded || _paused ? EpollEvents.None : EpollEvents.In) | (_output.IsWaiting ? EpollEvents.Out : EpollEvents.None);
+        var wanted = (_inputEnded || _input.IsFull ? EpollEvents.None : EpollEvents.In) | (_output.IsWaiting ? EpollEvents.Out : EpollEvents.None);
         if (wanted == _watched)
             return;
         if (wanted == EpollEvents.None)
@@ -130,11 +126,18 @@ internal sealed partial class PolledConnection : ConnectionContext, IDuplexPipe
         _watched = wanted;
     }
 
+    /// <summary>Kestrel has taken enough for more to be read, or will take nothing more.</summary>
+    internal void GoOnReading()
+    {
+        lock (_gate)
+            WatchWhatMatters();
+    }
+
     private void Receive()
     {
         lock (_gate)
         {
-            if (_reading || _paused || _inputEnded || _closing)
+            if (_reading || _inputEnded || _closing || _input.IsFull)
                 return;
             _reading = true;
         }
@@ -143,9 +146,6 @@ internal sealed partial class PolledConnection : ConnectionContext, IDuplexPipe
         try
         {
             (ended, failure) = ReceiveSome();
-        }
-        catch (ObjectDisposedException)
-        {
         }
         finally
         {
@@ -168,55 +168,30 @@ internal sealed partial class PolledConnection : ConnectionContext, IDuplexPipe
     {
         for (var reads = 0; reads < MostReads; reads++)
         {
-            var room = _input.Writer.GetMemory();
-            var count = _socket.Receive(room.Span, SocketFlags.None, out var error);
-            if (error == SocketError.WouldBlock)
-                break;
-            if (error != SocketError.Success)
-                return (true, error is SocketError.ConnectionReset or SocketError.Shutdown ? new ConnectionResetException("The client has reset the connection") : new SocketException((int)error));
-            if (count == 0)
-                return (true, null);
-            _input.Writer.Advance(count);
+            var room = _input.Room();
+            var count = SocketCalls.Receive(Descriptor, room.Span);
 
             // Kestrel goes on in this call, with the request that is now there, up to the loop's inbox.
-            var flush = _input.Writer.FlushAsync();
-            if (!flush.IsCompleted)
-            {
-                Pause(flush);
+            var isRead = _input.Received(Math.Max(count, 0));
+            if (count == SocketCalls.NotNow)
                 break;
-            }
-
-            if (flush.GetAwaiter().GetResult().IsCompleted)
+            if (count < 0)
+                return (true, new ConnectionResetException("The client has reset the connection"));
+            if (count == 0 || !isRead)
                 return (true, null);
             if (count < room.Length)
                 break; // That was all: the poller tells when more comes.
+            lock (_gate)
+            {
+                if (_input.IsFull)
+                {
+                    WatchWhatMatters();
+                    break;
+                }
+            }
         }
 
         return (false, null);
-    }
-
-    private void Pause(ValueTask<FlushResult> flush)
-    {
-        lock (_gate)
-        {
-            _paused = true;
-            WatchWhatMatters();
-        }
-
-        _ = ResumeAsync(flush);
-    }
-
-    private async Task ResumeAsync(ValueTask<FlushResult> flush)
-    {
-        var result = await flush.ConfigureAwait(false);
-        lock (_gate)
-        {
-            _paused = false;
-            WatchWhatMatters();
-        }
-
-        if (result.IsCompleted)
-            EndInput(null);
     }
 
     // The last bytes of the client's are in the pipe, or there are none.
@@ -230,7 +205,7 @@ internal sealed partial class PolledConnection : ConnectionContext, IDuplexPipe
             WatchWhatMatters();
         }
 
-        _input.Writer.Complete(_abortReason ?? failure);
+        _input.End(_abortReason ?? failure);
         TellClosed();
     }
 

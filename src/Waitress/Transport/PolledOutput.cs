@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.IO.Pipelines;
-using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Threading.Tasks.Sources;
 using Microsoft.AspNetCore.Connections;
@@ -11,7 +10,7 @@ namespace Waitress.Transport;
 /// What Kestrel writes to a polled connection. A flush sends on the thread that asks for it, and what the socket does not take waits here until the
 /// poller says that it takes more; a flush is done when no more than the poller's write buffer waits.
 /// </summary>
-internal sealed class PolledOutput(PolledConnection connection, Socket socket, Poller poller, Lock gate) : PipeWriter, IValueTaskSource<FlushResult>
+internal sealed class PolledOutput(PolledConnection connection, Poller poller, Lock gate) : PipeWriter, IValueTaskSource<FlushResult>
 {
     private readonly List<Block> _waiting = []; // Full, or flushed and not sent whole.
     private Block _current; // Where the next bytes go; no one else's.
@@ -197,7 +196,7 @@ internal sealed class PolledOutput(PolledConnection connection, Socket socket, P
     {
         if (_givenUp)
             Drop();
-        if (_givenUp || _current.Owner is null)
+        if (_givenUp || _completed || _current.Owner is null)
         {
             _current.Owner?.Dispose();
             _current = default;
@@ -246,26 +245,17 @@ internal sealed class PolledOutput(PolledConnection connection, Socket socket, P
 
     private ConnectionResetException? SendBlock(ref Block block)
     {
-        try
+        while (block.Length > 0)
         {
-            while (block.Length > 0)
-            {
-                var count = socket.Send(block.Unsent.Span, SocketFlags.None, out var error);
-                if (error == SocketError.WouldBlock)
-                    return null;
-                if (error != SocketError.Success)
-                    return new ConnectionResetException("The client has gone", new SocketException((int)error));
-                block.Start += count;
-                if (block.Length > 0 && count == 0)
-                    return null;
-            }
+            var count = SocketCalls.Send(connection.Descriptor, block.Unsent.Span);
+            if (count == SocketCalls.NotNow)
+                return null;
+            if (count < 0)
+                return new ConnectionResetException("The client has gone");
+            block.Start += count;
+        }
 
-            return null;
-        }
-        catch (ObjectDisposedException e)
-        {
-            return new ConnectionResetException("The connection is closed", e);
-        }
+        return null;
     }
 
     private void Drop()

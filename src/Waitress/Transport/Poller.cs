@@ -38,7 +38,6 @@ internal sealed class Poller(long writeBuffer) : IDisposable
     /// <summary>A connection of that socket, which is its own from here on. Any thread.</summary>
     public PolledConnection Connect(Socket socket)
     {
-        socket.Blocking = false;
         var connection = new PolledConnection(socket, this);
         lock (_gate)
         {
