@@ -14,6 +14,24 @@ internal static unsafe class PyOwned
     /// <summary>Where an instance's own data may begin: its smallest size.</summary>
     public static readonly int Size = HandleAt + sizeof(nint);
 
+    // Handles of instances that are gone, for the next ones of this thread: three come and go with each request of an event loop, and .NET sorts what
+    // is given back. Only on threads that asked for it, since a thread that ended would leave them behind.
+    [ThreadStatic]
+    private static Stack<nint>? Kept;
+
+    private const int MostKept = 1024;
+
+    /// <summary>Handles that this thread frees are used again, until <see cref="ForgetHandles"/>.</summary>
+    public static void KeepHandles() => Kept ??= new Stack<nint>();
+
+    /// <summary>Frees what this thread has kept, and keeps no more.</summary>
+    public static void ForgetHandles()
+    {
+        while (Kept is { } kept && kept.TryPop(out var handle))
+            GCHandle.FromIntPtr(handle).Free();
+        Kept = null;
+    }
+
     /// <summary>The tp_dealloc of such a type.</summary>
     public static nint DeallocSlot => (nint)(delegate* unmanaged[Cdecl]<nint, void>)&Dealloc;
 
@@ -22,12 +40,34 @@ internal static unsafe class PyOwned
     {
         var made = Api.PyType_GenericAlloc(type, 0);
         if (!made.IsNull)
-            *(nint*)(made.Pointer + HandleAt) = GCHandle.ToIntPtr(GCHandle.Alloc(state));
+            *(nint*)(made.Pointer + HandleAt) = HandleOf(state);
         return made;
     }
 
     /// <summary>The C# object of an instance.</summary>
     public static object State(nint self) => GCHandle.FromIntPtr(*(nint*)(self + HandleAt)).Target!;
+
+    private static nint HandleOf(object state)
+    {
+        if (Kept is not { } kept || !kept.TryPop(out var handle))
+            return GCHandle.ToIntPtr(GCHandle.Alloc(state));
+        var used = GCHandle.FromIntPtr(handle);
+        used.Target = state;
+        return handle;
+    }
+
+    private static void GiveBack(nint handle)
+    {
+        var used = GCHandle.FromIntPtr(handle);
+        if (Kept is not { Count: < MostKept } kept)
+        {
+            used.Free();
+            return;
+        }
+
+        used.Target = null;
+        kept.Push(handle);
+    }
 
     // Heap types are counted by their instances, so the type goes last.
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
@@ -43,7 +83,7 @@ internal static unsafe class PyOwned
                 // One that was never awaited may hold references still.
                 if (State(self) is PyAwaitable awaitable)
                     awaitable.Drop();
-                GCHandle.FromIntPtr(handle).Free();
+                GiveBack(handle);
             }
 
             var type = new PyRef(Singletons.TypeOf(new PyRef(self)));

@@ -18,6 +18,15 @@ internal abstract class AsgiCall(EventLoop loop, Exchange exchange)
     private bool _touched, _taskEnded, _answered;
     private long _begun;
 
+    /// <summary>Its neighbours in the loop's list, and whether it is in it: <see cref="CallList"/>'s.</summary>
+    public AsgiCall? Before { get; set; }
+
+    /// <inheritdoc cref="Before"/>
+    public AsgiCall? After { get; set; }
+
+    /// <inheritdoc cref="Before"/>
+    public bool IsListed { get; set; }
+
     protected EventLoop Loop => loop;
 
     protected Exchange Exchange => exchange;

@@ -26,6 +26,7 @@ internal sealed partial class EventLoop
         _wake.Dispose();
         _scopes.Dispose();
         Side.Dispose();
+        PyOwned.ForgetHandles();
     }
 
     // While a read or a flush is under way its exchange can't be handed back, and nobody turns any more to see them end.

@@ -44,7 +44,7 @@ internal sealed partial class EventLoop : IDisposable
 {
     private readonly Socket _wake;
     private readonly Scopes _scopes;
-    private readonly HashSet<AsgiCall> _calls = []; // Until both are done: the app's task, and the answer.
+    private readonly CallList _calls = new(); // Until both are done: the app's task, and the answer.
     private readonly List<AsgiCall> _touched = [];
     private readonly List<AsgiCall> _leaving = [];
     private readonly TimeSpan _requestTimeout;
@@ -61,6 +61,7 @@ internal sealed partial class EventLoop : IDisposable
     /// <param name="poller">The sockets that this loop reads and writes itself; null: none. Its caller's to dispose.</param>
     public EventLoop(Interpreter interpreter, PyRef app, PyRef tools, int wakeDescriptor, Settings settings, Mailbox log, LoopHome home, Poller? poller = null)
     {
+        PyOwned.KeepHandles();
         Poller = poller;
         (Settings, Log, Home, Inbox) = (settings, log, home, new LoopInbox<Exchange, AsgiCall>(SendByte));
         Side = new LoopSide(interpreter, app, tools, this);

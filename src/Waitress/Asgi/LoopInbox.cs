@@ -71,7 +71,7 @@ internal sealed class LoopInbox<TRequest, TCall>(Action wake)
     public void Wake()
     {
         _posted?.Set();
-        if (Interlocked.CompareExchange(ref _armed, TimeProvider.System.GetTimestamp(), 0) == 0)
+        if (Interlocked.Read(ref _armed) == 0 && Interlocked.CompareExchange(ref _armed, TimeProvider.System.GetTimestamp(), 0) == 0)
             wake();
     }
 

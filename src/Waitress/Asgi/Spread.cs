@@ -18,12 +18,14 @@ internal sealed class Spread<TRequest, TCall>(int most = int.MaxValue)
     private readonly HashSet<LoopInbox<TRequest, TCall>> _retired = []; // They still count for the limit.
     private int _next;
     private bool _closed;
+    private volatile LoopInbox<TRequest, TCall>? _only; // While there is one, and no limit: then nothing has to be chosen.
 
     public void Add(LoopInbox<TRequest, TCall> inbox)
     {
         lock (_gate)
         {
             _inboxes.Add(inbox);
+            _only = _inboxes.Count == 1 && most == int.MaxValue ? inbox : null;
             if (_closed)
                 inbox.Close();
         }
@@ -35,6 +37,7 @@ internal sealed class Spread<TRequest, TCall>(int most = int.MaxValue)
         {
             _inboxes.Remove(inbox);
             _retired.Remove(inbox);
+            _only = null;
         }
     }
 
@@ -50,6 +53,8 @@ internal sealed class Spread<TRequest, TCall>(int most = int.MaxValue)
     /// <summary>Null, or why no loop takes the request.</summary>
     public Refusal? Enqueue(TRequest request)
     {
+        if (_only is { } only)
+            return only.TryAdd(request) ? null : Refusal.Stopping;
         lock (_gate)
         {
             // Under the lock, so that the limit is exact; requests end without it, which only makes room.

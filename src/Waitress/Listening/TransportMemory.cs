@@ -18,6 +18,7 @@ internal sealed class TransportMemory : MemoryPool<byte>
     private const int MostKept = 128;
 
     private readonly ConcurrentStack<Block> _free = new();
+    private Block? _spare; // The one that was given back last: most requests need one at a time, and a stack makes an object of each.
     private int _kept;
 
     public override int MaxBufferSize => BlockSize;
@@ -35,6 +36,8 @@ internal sealed class TransportMemory : MemoryPool<byte>
     public override IMemoryOwner<byte> Rent(int minBufferSize = -1)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(minBufferSize, BlockSize);
+        if (Interlocked.Exchange(ref _spare, null) is { } spare)
+            return spare;
         if (!_free.TryPop(out var block))
             return new Block(this);
         Interlocked.Decrement(ref _kept);
@@ -43,8 +46,10 @@ internal sealed class TransportMemory : MemoryPool<byte>
 
     protected override void Dispose(bool disposing) => _free.Clear();
 
-    private void Return(Block block)
+    private void Return(Block returned)
     {
+        if (Interlocked.Exchange(ref _spare, returned) is not { } block)
+            return;
         if (Interlocked.Increment(ref _kept) <= MostKept)
             _free.Push(block);
         else

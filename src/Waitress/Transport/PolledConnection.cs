@@ -135,63 +135,39 @@ internal sealed partial class PolledConnection : ConnectionContext, IDuplexPipe
 
     private void Receive()
     {
-        lock (_gate)
+        for (var reads = 0; reads < MostReads; reads++)
         {
-            if (_reading || _inputEnded || _closing || _input.IsFull)
-                return;
-            _reading = true;
-        }
+            Memory<byte> room;
+            lock (_gate)
+            {
+                if (_reading || _inputEnded || _closing || _input.IsFull)
+                    return;
+                _reading = true; // Nobody closes the socket meanwhile.
+                room = _input.Room();
+            }
 
-        var (ended, failure) = (true, default(Exception));
-        try
-        {
-            (ended, failure) = ReceiveSome();
-        }
-        finally
-        {
-            bool closing;
+            var count = SocketCalls.Receive(Descriptor, room.Span);
+            bool ends, closes;
+            ReadResult? read;
             lock (_gate)
             {
                 _reading = false;
-                closing = _closing;
-                ended |= _abortReason is not null;
+                read = _input.Received(Math.Max(count, 0));
+                (ends, closes) = (count is 0 or SocketCalls.Broken || _input.IsDone || _abortReason is not null, _closing);
+                if (_input.IsFull)
+                    WatchWhatMatters();
             }
-
-            if (ended)
-                EndInput(failure);
-            if (closing)
-                Close();
-        }
-    }
-
-    private (bool Ended, Exception? Failure) ReceiveSome()
-    {
-        for (var reads = 0; reads < MostReads; reads++)
-        {
-            var room = _input.Room();
-            var count = SocketCalls.Receive(Descriptor, room.Span);
 
             // Kestrel goes on in this call, with the request that is now there, up to the loop's inbox.
-            var isRead = _input.Received(Math.Max(count, 0));
-            if (count == SocketCalls.NotNow)
-                break;
-            if (count < 0)
-                return (true, new ConnectionResetException("The client has reset the connection"));
-            if (count == 0 || !isRead)
-                return (true, null);
-            if (count < room.Length)
-                break; // That was all: the poller tells when more comes.
-            lock (_gate)
-            {
-                if (_input.IsFull)
-                {
-                    WatchWhatMatters();
-                    break;
-                }
-            }
+            if (read is not null)
+                _input.Answer(read.Value);
+            if (ends)
+                EndInput(count == SocketCalls.Broken ? new ConnectionResetException("The client has reset the connection") : null);
+            if (closes)
+                Close();
+            if (ends || closes || count < room.Length)
+                return; // That was all: the poller tells when more comes.
         }
-
-        return (false, null);
     }
 
     // The last bytes of the client's are in the pipe, or there are none.

@@ -27,45 +27,43 @@ internal sealed class PolledInput(PolledConnection connection, MemoryPool<byte> 
     /// <summary>Whether nobody takes more for now; under the lock.</summary>
     public bool IsFull => _full;
 
-    /// <summary>Room for what the socket has. To be followed by <see cref="Received"/>, by the same thread.</summary>
+    /// <summary>Whether nobody will read any more; under the lock.</summary>
+    public bool IsDone => _done;
+
+    /// <summary>Under the lock: room for what the socket has. To be followed by <see cref="Received"/>.</summary>
     public Memory<byte> Room()
     {
-        lock (gate)
+        _filling = true;
+        if (_last is null || _last.Room.Length < LeastRoom)
         {
-            _filling = true;
-            if (_last is null || _last.Room.Length < LeastRoom)
-            {
-                var next = new Segment(memory.Rent(), _received);
-                _last?.Append(next);
-                _first ??= next;
-                _last = next;
-            }
-
-            return _last.Room;
+            var next = new Segment(memory.Rent(), _received);
+            _last?.Append(next);
+            _first ??= next;
+            _last = next;
         }
+
+        return _last.Room;
     }
 
-    /// <summary>So many bytes are in it. Kestrel goes on in this call with what is there now. False: nobody will read any more.</summary>
-    public bool Received(int count)
+    /// <summary>Under the lock: so many bytes are in it. What a read that waits for them is to be given, outside of the lock (<see cref="Answer"/>); null: none waits.</summary>
+    public ReadResult? Received(int count)
     {
-        ReadResult? result = null;
-        lock (gate)
-        {
-            _filling = false;
-            _last!.Filled += count;
-            _received += count;
-            if (_done)
-                _consumed = _examined = _received;
-            if (count == 0 || _done)
-                DropIfEmpty();
-            _full = !_done && _received - _consumed >= MostUnread;
-            if (count > 0 && _isAwaited)
-                result = Take();
-        }
+        _filling = false;
+        _last!.Filled += count;
+        _received += count;
+        if (_done)
+            _consumed = _examined = _received;
+        if (count == 0 || _done)
+            DropIfEmpty();
+        _full = !_done && _received - _consumed >= MostUnread;
+        return count > 0 && _isAwaited ? Take() : null;
+    }
 
-        if (result is not null)
-            Answer(result.Value);
-        return !_done;
+    /// <summary>Gives a waiting read its result. Kestrel goes on in this call, so outside of the lock.</summary>
+    public void Answer(ReadResult result)
+    {
+        _registration.Dispose();
+        _read.SetResult(result);
     }
 
     /// <summary>No more will come; with a failure, what is unread is lost.</summary>
@@ -214,13 +212,6 @@ internal sealed class PolledInput(PolledConnection connection, MemoryPool<byte> 
     // An empty result has no place in it.
     private static long PlaceOf(SequencePosition position, long otherwise) =>
         position.GetObject() is Segment segment ? segment.RunningIndex + position.GetInteger() : otherwise;
-
-    // Outside of the lock: Kestrel goes on in this call.
-    private void Answer(ReadResult result)
-    {
-        _registration.Dispose();
-        _read.SetResult(result);
-    }
 
     private void Fail(Exception failure)
     {
