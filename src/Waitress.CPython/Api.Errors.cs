@@ -6,7 +6,8 @@ internal static unsafe partial class Api
         (delegate* unmanaged[Cdecl]<PyRef, byte*, void>)Export();
     public static readonly delegate* unmanaged[Cdecl]<PyRef, PyRef, void> PyErr_SetObject =
         (delegate* unmanaged[Cdecl]<PyRef, PyRef, void>)Export();
-    public static readonly delegate* unmanaged[Cdecl]<PyRef> PyErr_Occurred = (delegate* unmanaged[Cdecl]<PyRef>)Export();
+    public static readonly delegate* unmanaged[Cdecl, SuppressGCTransition]<PyRef> PyErr_Occurred =
+        (delegate* unmanaged[Cdecl, SuppressGCTransition]<PyRef>)Export();
     public static readonly delegate* unmanaged[Cdecl]<void> PyErr_Clear = (delegate* unmanaged[Cdecl]<void>)Export();
     public static readonly delegate* unmanaged[Cdecl]<PyRef, PyRef, int> PyErr_GivenExceptionMatches =
         (delegate* unmanaged[Cdecl]<PyRef, PyRef, int>)Export();

@@ -2,7 +2,8 @@ namespace Waitress.CPython;
 
 internal static unsafe partial class Api
 {
-    public static readonly delegate* unmanaged[Cdecl]<PyRef, void> Py_IncRef = (delegate* unmanaged[Cdecl]<PyRef, void>)Export();
+    public static readonly delegate* unmanaged[Cdecl, SuppressGCTransition]<PyRef, void> Py_IncRef =
+        (delegate* unmanaged[Cdecl, SuppressGCTransition]<PyRef, void>)Export();
     public static readonly delegate* unmanaged[Cdecl]<PyRef, void> Py_DecRef = (delegate* unmanaged[Cdecl]<PyRef, void>)Export();
     public static readonly delegate* unmanaged[Cdecl]<byte*> Py_GetVersion = (delegate* unmanaged[Cdecl]<byte*>)Export();
 

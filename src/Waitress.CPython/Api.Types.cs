@@ -4,7 +4,8 @@ internal static unsafe partial class Api
 {
     /// <summary>The spec may go after the call, the tables it points to may not.</summary>
     public static readonly delegate* unmanaged[Cdecl]<void*, PyNew> PyType_FromSpec = (delegate* unmanaged[Cdecl]<void*, PyNew>)Export();
-    public static readonly delegate* unmanaged[Cdecl]<PyRef, int, nint> PyType_GetSlot = (delegate* unmanaged[Cdecl]<PyRef, int, nint>)Export();
+    public static readonly delegate* unmanaged[Cdecl, SuppressGCTransition]<PyRef, int, nint> PyType_GetSlot =
+        (delegate* unmanaged[Cdecl, SuppressGCTransition]<PyRef, int, nint>)Export();
     public static readonly delegate* unmanaged[Cdecl]<PyRef, nint, PyNew> PyType_GenericAlloc =
         (delegate* unmanaged[Cdecl]<PyRef, nint, PyNew>)Export();
 

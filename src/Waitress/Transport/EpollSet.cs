@@ -12,15 +12,17 @@ internal enum EpollEvents
     Out = 0x4,
     Error = 0x8,
     HungUp = 0x10,
+    EdgeTriggered = 1 << 31,
 }
 
 /// <summary>
-/// An epoll set, level-triggered: what is not seen to is told again. A set can itself be waited for (epoll(7)), which .NET's own socket engine,
-/// whose thread waits in its set for good, does not offer. Watch and Forget from any thread, Wait from one at a time.
+/// An epoll set, edge-triggered: what a socket has is told once, and again when more comes, so that nobody asks the kernel for what was seen to
+/// (a set that is waited for by another, as this one, asks twice). Such waiting (epoll(7)) is what .NET's own socket engine, whose thread waits in
+/// its set for good, does not offer. Wait from one thread at a time, the others from any.
 /// </summary>
 internal sealed class EpollSet : IDisposable
 {
-    private const int CloseOnExec = 0x80000, Add = 1, Delete = 2, Modify = 3;
+    private const int CloseOnExec = 0x80000, AddIt = 1, DeleteIt = 2, ModifyIt = 3;
 
     // How long a wait lasts at most: for its thread to look whether it is still needed.
     private const int WaitMilliseconds = 100;
@@ -64,21 +66,17 @@ internal sealed class EpollSet : IDisposable
         }
     }
 
-    public void Watch(int descriptor, EpollEvents what, bool isNew)
-    {
-        Span<byte> told = stackalloc byte[sizeof(long) * 2];
-        told.Clear();
-        MemoryMarshal.Write(told, (int)what);
-        MemoryMarshal.Write(told[DataAt..], (long)descriptor);
-        if (epoll_ctl(Descriptor, isNew ? Add : Modify, descriptor, ref told[0]) != 0)
-            throw new SocketException((int)SocketError.TooManyOpenSockets); // Too many descriptors or watches, or no memory: nothing else can fail here.
-    }
+    /// <summary>What the socket has, and will have, is told from now on. SocketException where the system has no room for it.</summary>
+    public void Add(int descriptor) => Control(AddIt, descriptor);
+
+    /// <summary>What the socket has now is told again, if it has something.</summary>
+    public void Rearm(int descriptor) => Control(ModifyIt, descriptor);
 
     /// <summary>To be called before the descriptor is closed: a copy of it in a child process would keep it in the set.</summary>
     public void Forget(int descriptor)
     {
         byte nothing = 0;
-        _ = epoll_ctl(Descriptor, Delete, descriptor, ref nothing); // It fails for what is not in the set, which is as well.
+        _ = epoll_ctl(Descriptor, DeleteIt, descriptor, ref nothing); // It fails for what is not in the set, which is as well.
     }
 
     /// <summary>How many descriptors have something.</summary>
@@ -86,6 +84,16 @@ internal sealed class EpollSet : IDisposable
     public int Wait(bool waits) => Math.Max(0, epoll_wait(Descriptor, ref _events[0], _events.Length / Size, waits ? WaitMilliseconds : 0));
 
     public void Dispose() => _set.Dispose();
+
+    private void Control(int operation, int descriptor)
+    {
+        Span<byte> told = stackalloc byte[sizeof(long) * 2];
+        told.Clear();
+        MemoryMarshal.Write(told, (int)(EpollEvents.In | EpollEvents.Out | EpollEvents.EdgeTriggered));
+        MemoryMarshal.Write(told[DataAt..], (long)descriptor);
+        if (epoll_ctl(Descriptor, operation, descriptor, ref told[0]) != 0)
+            throw new SocketException((int)SocketError.TooManyOpenSockets); // Watches or memory: nothing else can fail here.
+    }
 
     private sealed class SafeDescriptor : SafeHandle
     {

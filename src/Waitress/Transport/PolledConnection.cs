@@ -20,13 +20,14 @@ internal sealed partial class PolledConnection : ConnectionContext, IDuplexPipe
     private readonly PolledInput _input;
     private readonly PolledOutput _output;
     private readonly CancellationTokenSource _closed = new();
+    private readonly bool _isUnix;
     private Exception? _abortReason;
-    private EpollEvents _watched;
     private bool _reading, _inputEnded, _closing, _isClosed;
 
     public PolledConnection(Socket socket, Poller poller)
     {
         (_socket, _poller) = (socket, poller);
+        _isUnix = socket.AddressFamily == AddressFamily.Unix;
         Descriptor = (int)socket.SafeHandle.DangerousGetHandle();
         _input = new PolledInput(this, poller.Memory, _gate);
         _output = new PolledOutput(this, poller, _gate);
@@ -71,17 +72,10 @@ internal sealed partial class PolledConnection : ConnectionContext, IDuplexPipe
         Close();
     }
 
-    /// <summary>The poller has it: begins to read.</summary>
-    internal void Start()
-    {
-        lock (_gate)
-            WatchWhatMatters();
-    }
-
     /// <summary>The poller says that something has happened to the socket. One thread at a time.</summary>
     internal void Happened(EpollEvents what)
     {
-        if ((what & ~EpollEvents.In) != 0)
+        if (_output.IsWaiting)
             _output.SendOn();
         if ((what & ~EpollEvents.Out) != 0)
             Receive();
@@ -111,26 +105,14 @@ internal sealed partial class PolledConnection : ConnectionContext, IDuplexPipe
         ThreadPool.UnsafeQueueUserWorkItem(static connection => connection.EndInput(null), this, preferLocal: false);
     }
 
-    /// <summary>Under the lock: has the poller tell what is of use now, and nothing else, since it tells as long as it is so.</summary>
-    internal void WatchWhatMatters()
-    {
-        if (_isClosed)
-            return;
-        var wanted = (_inputEnded || _input.IsFull ? EpollEvents.None : EpollEvents.In) | (_output.IsWaiting ? EpollEvents.Out : EpollEvents.None);
-        if (wanted == _watched)
-            return;
-        if (wanted == EpollEvents.None)
-            _poller.Forget(Descriptor); // A set tells of a socket that hung up, wanted or not.
-        else
-            _poller.Watch(Descriptor, wanted, isNew: _watched == EpollEvents.None);
-        _watched = wanted;
-    }
-
     /// <summary>Kestrel has taken enough for more to be read, or will take nothing more.</summary>
     internal void GoOnReading()
     {
         lock (_gate)
-            WatchWhatMatters();
+        {
+            if (!_isClosed)
+                _poller.Rearm(this);
+        }
     }
 
     private void Receive()
@@ -154,8 +136,6 @@ internal sealed partial class PolledConnection : ConnectionContext, IDuplexPipe
                 _reading = false;
                 read = _input.Received(Math.Max(count, 0));
                 (ends, closes) = (count is 0 or SocketCalls.Broken || _input.IsDone || _abortReason is not null, _closing);
-                if (_input.IsFull)
-                    WatchWhatMatters();
             }
 
             // Kestrel goes on in this call, with the request that is now there, up to the loop's inbox.
@@ -165,9 +145,11 @@ internal sealed partial class PolledConnection : ConnectionContext, IDuplexPipe
                 EndInput(count == SocketCalls.Broken ? new ConnectionResetException("The client has reset the connection") : null);
             if (closes)
                 Close();
-            if (ends || closes || count < room.Length)
-                return; // That was all: the poller tells when more comes.
+            if (ends || closes || count == SocketCalls.NotNow || (count < room.Length && !_isUnix))
+                return; // That was all, and the poller tells when more comes. (What a unix socket gives at once may be less than it has.)
         }
+
+        GoOnReading(); // In the next turn: it is the others' now.
     }
 
     // The last bytes of the client's are in the pipe, or there are none.
@@ -178,7 +160,6 @@ internal sealed partial class PolledConnection : ConnectionContext, IDuplexPipe
             if (_inputEnded || _reading)
                 return; // A reader that finds the reason ends it.
             _inputEnded = true;
-            WatchWhatMatters();
         }
 
         _input.End(_abortReason ?? failure);
@@ -191,8 +172,6 @@ internal sealed partial class PolledConnection : ConnectionContext, IDuplexPipe
         {
             if (_isClosed)
                 return;
-            if (_watched != EpollEvents.None)
-                _poller.Forget(Descriptor);
             _isClosed = true;
         }
 

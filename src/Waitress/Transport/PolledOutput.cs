@@ -20,7 +20,7 @@ internal sealed class PolledOutput(PolledConnection connection, Poller poller, L
     private long _backlog; // Bytes that wait.
     private bool _flushing, _cancelled, _completed, _givenUp;
 
-    /// <summary>Whether something waits for the client; under the lock.</summary>
+    /// <summary>Whether something waits for the client. Without the lock it may be out of date: whoever makes it wait has found the socket full since.</summary>
     public bool IsWaiting => _waiting.Count > 0;
 
     /// <inheritdoc/>
@@ -132,7 +132,6 @@ internal sealed class PolledOutput(PolledConnection connection, Poller poller, L
         {
             _givenUp = true;
             Drop();
-            connection.WatchWhatMatters();
             flushing = _flushing;
             _flushing = false;
             _drained?.TrySetResult();
@@ -152,7 +151,6 @@ internal sealed class PolledOutput(PolledConnection connection, Poller poller, L
             if (_waiting.Count == 0)
                 return;
             failure = SendWaiting();
-            connection.WatchWhatMatters();
             flushed = _flushing && failure is null && _backlog <= poller.WriteBuffer / 2;
             if (flushed)
                 _flushing = false;
@@ -200,7 +198,7 @@ internal sealed class PolledOutput(PolledConnection connection, Poller poller, L
         {
             _current.Owner?.Dispose();
             _current = default;
-            return _waiting.Count == 0 ? null : SendAndWatch();
+            return SendWaiting();
         }
 
         if (_waiting.Count == 0)
@@ -215,14 +213,7 @@ internal sealed class PolledOutput(PolledConnection connection, Poller poller, L
         }
 
         PutBehind();
-        return SendAndWatch();
-    }
-
-    private ConnectionResetException? SendAndWatch()
-    {
-        var failure = SendWaiting();
-        connection.WatchWhatMatters();
-        return failure;
+        return SendWaiting();
     }
 
     private ConnectionResetException? SendWaiting()

@@ -55,7 +55,7 @@ internal sealed class Poller(long writeBuffer) : IDisposable
 
         try
         {
-            connection.Start();
+            _set.Add(connection.Descriptor);
         }
         catch (SocketException)
         {
@@ -92,15 +92,13 @@ internal sealed class Poller(long writeBuffer) : IDisposable
         }
     }
 
-    /// <summary>The socket is to be watched for this from now on; under the connection's lock.</summary>
-    internal void Watch(int descriptor, EpollEvents what, bool isNew) => _set.Watch(descriptor, what, isNew);
-
-    /// <summary>The socket is to be watched no more, and may be closed; under the connection's lock.</summary>
-    internal void Forget(int descriptor) => _set.Forget(descriptor);
+    /// <summary>Tells the connection again what its socket has now: it stopped before it had seen to all. Its socket is open.</summary>
+    internal void Rearm(PolledConnection connection) => _set.Rearm(connection.Descriptor);
 
     /// <summary>The connection has ended: its socket is about to be closed.</summary>
     internal void Remove(PolledConnection connection)
     {
+        _set.Forget(connection.Descriptor);
         lock (_gate)
         {
             _connections[connection.Descriptor] = null;

@@ -14,19 +14,37 @@ internal static class SocketCalls
     /// <summary>A result: the connection is broken.</summary>
     public const int Broken = -2;
 
+    private const int AskAgain = -3; // A signal came first.
+
     // Linux, asm-generic: the same on all its architectures that .NET runs on.
     private const int DoNotWait = 0x40, NoSignal = 0x4000, TryAgain = 11, Interrupted = 4;
 
     /// <summary>How many bytes were received; 0: the client sends no more; or one of the two above.</summary>
-    public static int Receive(int descriptor, Span<byte> room) =>
-        Result(recv(descriptor, ref MemoryMarshal.GetReference(room), (nuint)room.Length, DoNotWait));
+    public static int Receive(int descriptor, Span<byte> room)
+    {
+        while (true)
+        {
+            if (Result(recv(descriptor, ref MemoryMarshal.GetReference(room), (nuint)room.Length, DoNotWait)) is var result and not AskAgain)
+                return result;
+        }
+    }
 
     /// <summary>How many bytes were taken; or one of the two above.</summary>
-    public static int Send(int descriptor, ReadOnlySpan<byte> bytes) =>
-        Result(send(descriptor, in MemoryMarshal.GetReference(bytes), (nuint)bytes.Length, DoNotWait | NoSignal));
+    public static int Send(int descriptor, ReadOnlySpan<byte> bytes)
+    {
+        while (true)
+        {
+            if (Result(send(descriptor, in MemoryMarshal.GetReference(bytes), (nuint)bytes.Length, DoNotWait | NoSignal)) is var result and not AskAgain)
+                return result;
+        }
+    }
 
-    private static int Result(nint count) =>
-        count >= 0 ? (int)count : Marshal.GetLastPInvokeError() is TryAgain or Interrupted ? NotNow : Broken;
+    private static int Result(nint count) => count >= 0 ? (int)count : Marshal.GetLastPInvokeError() switch
+    {
+        TryAgain => NotNow,
+        Interrupted => AskAgain,
+        _ => Broken,
+    };
 
 #pragma warning disable IDE1006, SYSLIB1054 // The C library's names; generated marshalling is unsafe code, which this project has none of.
     private const string Libc = "libc";
