@@ -146,6 +146,7 @@ internal static class LogDocs
         [LogEvent.OtlpBack] = (["SIGNAL", "URL", "; N span(s) were dropped meanwhile"], "The end of that."),
         [LogEvent.OtlpPartial] = (["URL", "SIGNAL", "N rejected: REASON"], "The collector's own words (partial_success). Told once, until it takes all."),
         [LogEvent.SpansDropped] = (["URL"], "4 MiB of spans wait in this worker; requests do not wait. Told once, until the queue is empty. `waitress_spans_total` counts them."),
+        [LogEvent.TracesLimited] = (["number"], "Told once per worker. The default is a sample of so many; traces that a caller has begun are not counted ([tracing.md](tracing.md#how-many-are-recorded))."),
         [LogEvent.NoResponse] = (["METHOD", "PATH"], "An ASGI app's coroutine ended without having sent `http.response.start`; the client got 500."),
         [LogEvent.ResponseUnfinished] = (["METHOD", "PATH"], "An ASGI app's coroutine ended before its last `http.response.body`."),
     };
