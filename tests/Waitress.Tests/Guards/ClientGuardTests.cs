@@ -196,6 +196,9 @@ public sealed class ClientGuardTests : IDisposable
         Assert.Equal(0, _time.Timers);
         _counts.Note(GuardReason.TooManyConnections, peer);
         Assert.Equal([LogEvent.ConnectionsOverLimit.Write(1, peer)], Told());
+        _counts.Note(GuardReason.TooManyConnections, peer);
+        _counts.TellRest(); // At the stop nobody waits for the pause.
+        Assert.Equal([LogEvent.ConnectionsOverLimit.Write(1, peer)], Told());
         _counts.Note(GuardReason.SlowHead, peer);
         _time.Advance(TimeSpan.FromSeconds(10));
         Assert.Empty(Told());
