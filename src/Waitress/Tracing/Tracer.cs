@@ -1,7 +1,7 @@
 // W3C Trace Context and the server's own spans.
 // Tracer.Begin receives each request after the guards, on its I/O thread, and gives it a place in a trace: the caller's, where its traceparent is valid, else a
 // new one. The app gets a traceparent that names our span, so what it does itself is below it. Tracer.Record receives the ended exchange, writes the span into
-// memory of that thread and copies it into a bounded queue (SpanQueue of the exporter): neither waits, and what does not fit is counted. Nothing here touches
+// memory of that thread and copies it into a bounded queue (the LineQueue of the exporter): neither waits, and what does not fit is counted. Nothing here touches
 // Python or a socket. Without --otlp-endpoint there is no tracer, and what clients send passes to the app as it came.
 using System.Runtime.InteropServices;
 using Waitress.AccessLogging;
