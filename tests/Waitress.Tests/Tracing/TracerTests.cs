@@ -86,6 +86,16 @@ public sealed class TracerTests
     }
 
     [Fact]
+    public async Task Spans_OfOneConnection_EachHaveTheirOwnHostAndVersion()
+    {
+        var spans = await SpansAsync(With(), "GET /200 HTTP/1.1\r\nHost: a:1\r\n\r\n", "GET /200 HTTP/1.1\r\nHost: a:1\r\n\r\n", "GET /200 HTTP/1.1\r\nHost: b\r\n\r\n",
+            "GET /200 HTTP/1.0\r\nHost: b\r\nConnection: keep-alive\r\n\r\n", "GET /200 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+        Assert.Equal(["a:1 1.1", "a:1 1.1", "b:80 1.1", "b:80 1.0", ": 1.0"], spans.Select(span => span.Attributes(9)).Select(each =>
+            $"{each.GetValueOrDefault("server.address")}:{each.GetValueOrDefault("server.port")} {each["network.protocol.version"]}"));
+        Assert.All(spans, span => Assert.Equal(("http", "127.0.0.1"), (span.Attributes(9)["url.scheme"], span.Attributes(9)["client.address"])));
+    }
+
+    [Fact]
     public async Task Begin_WithoutATraceparent_BeginsATraceThatTheAppSees()
     {
         var spans = await SpansAsync(With(), "GET /200 HTTP/1.1\r\nHost: a\r\n\r\n", "GET /200 HTTP/1.1\r\nHost: a\r\ntracestate: a=1\r\n\r\n");
