@@ -34,6 +34,8 @@ WINDOWS_SECONDS = 0.5
 class Surroundings:
     """What Server calls while it runs: it stands where a worker has its channel to the supervisor. Main thread only."""
 
+    again = False  # nothing of this service ran before
+
     def __init__(self, handoff: dict[str, Any] | None, notify: Notify) -> None:
         self.handoff = handoff
         self._notify = notify

@@ -43,6 +43,8 @@ class Control:
 
     def __init__(self, handoff: dict[str, Any]) -> None:
         self.handoff = handoff
+        self.again = bool(handoff.get("again"))
+        """The service runs already: what was good at its start (the folders of the log files) is not judged anew."""
         self._channel = socket.socket(fileno=handoff["control"])
         self._channel.setblocking(True)
         self._lines = _channel.Lines()
@@ -220,7 +222,7 @@ def serve(control: Control, app_name: str, call: bool, configured: Configured) -
         control.send("broken", text=text)
         app = _broken.page(text)
     try:
-        runner.set_up_logging(configured, control.handoff.get("name"))
+        runner.set_up_logging(configured, control.handoff.get("name"), control.again)
         server = Server(app, configured, control)
     except OSError as error:
         control.failed(f"The worker can't start: {error}")

@@ -57,6 +57,7 @@ class Server:
         self._started = False
         self._announces = self._last = False
         self._control = control
+        self._again = control is not None and control.again
         self._wake, self._wake_engine = socket.socketpair()
         # Both the engine and Python's signal handler write to it: a full buffer already means "wake up".
         self._wake_engine.setblocking(False)
@@ -81,7 +82,7 @@ class Server:
                 os.environ.pop(name, None)
         self._pool = Pool(self._engine, self._told_to_recycle)
         self._memory_seconds = float(configured["values"].get("memory_report") or 0)
-        self._interpreters = Interpreters(self._engine, application, _logging.stated(values), values) if isinstance(application, AppName) else None
+        self._interpreters = Interpreters(self._engine, application, _logging.stated(values, self._again), values) if isinstance(application, AppName) else None
         self._loops: EventLoops | None = None
         self._has_threads = self._interpreters is None and interface == "wsgi"
         if interface == "asgi" or sockets_app is not None:
@@ -173,6 +174,8 @@ class Server:
         from waitress import _reopen
 
         files = _reopen.reopen()
+        if self._interpreters is not None:
+            files += self._interpreters.reopen()
         self._engine.reopen()
         return files
 
