@@ -77,7 +77,7 @@ class InterpreterWorker:
     # The event loop's name and a note on its choice; empty of a WSGI app.
     def loop(self) -> tuple[str, str]: ...
     def leave(self) -> None: ...
-    # What its main thread answers to "stacks" or "memory READER"; empty when it does not within so many seconds.
+    # What its main thread answers to "stacks", "reopen" or "memory READER"; empty when it does not within so many seconds.
     def ask(self, question: str, seconds: float, /) -> str: ...
 
 class InterpreterInside:
@@ -148,6 +148,8 @@ class Handoff(TypedDict):
     control: int
     max_requests: int
     generation: int
+    # The service runs already: log files that can't be opened are no reason not to serve.
+    again: bool
     # The file of the board on which all workers count.
     metrics: int
 
