@@ -162,15 +162,13 @@ class Control:
 
     def _answer(self, command: str, message: dict[str, Any]) -> Any:
         interpreters = self._server._interpreters if self._server is not None else None
+        if command == "stacks" and self._server is not None:
+            return self._server.stacks()
         if command == "activity":
             return self._engine().activity()
         if command == "stack":
             number = int(message["request"])
             return _insight.stack(self._engine(), number) if interpreters is None else _insight.of_interpreters(self._engine(), number, interpreters)
-        if command == "stacks" and interpreters is not None:
-            return interpreters.stacks()
-        if command == "stacks":
-            return _stacks() + (self._server.tasks if self._server is not None else [])
         return ANSWERS.get(command, _unknown)()
 
     def _engine(self) -> Any:
@@ -253,7 +251,7 @@ def _leave_to_supervisor(number: int, frame: FrameType | None) -> None:
     pass
 
 
-def _stacks() -> list[dict[str, Any]]:
+def stacks() -> list[dict[str, Any]]:
     import traceback
 
     names = {thread.ident: thread.name for thread in threading.enumerate()}
@@ -263,7 +261,7 @@ def _stacks() -> list[dict[str, Any]]:
     ]
 
 
-def _collect() -> dict[str, Any]:
+def collect() -> dict[str, Any]:
     import gc
 
     return {"collected": gc.collect(), "counts": list(gc.get_count())}
@@ -273,4 +271,4 @@ def _unknown() -> dict[str, str]:
     return {"error": "unknown command"}
 
 
-ANSWERS = {"ping": lambda: "pong", "stacks": _stacks, "gc": _collect, "files": _imported.files}
+ANSWERS = {"ping": lambda: "pong", "stacks": stacks, "gc": collect, "files": _imported.files}

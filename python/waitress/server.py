@@ -115,6 +115,14 @@ class Server:
         """The tasks of the event loops, and where each waits."""
         return [] if self._loops is None else self._loops.tasks()
 
+    def stacks(self) -> list[dict[str, Any]]:
+        """The Python stacks of every thread, or of every interpreter, and of every task; any thread."""
+        if self._interpreters is not None:
+            return self._interpreters.stacks()
+        from waitress import _worker
+
+        return _worker.stacks() + self.tasks
+
     def load(self) -> None:
         """Of worker class interpreter: load the app in each interpreter; of an ASGI app: have it start up. AppError when that fails. run()
         does it where nobody has before."""
