@@ -93,7 +93,8 @@ class Interpreters:
         count, threads = self._engine.interpreters, self._engine.threads
         if self._loop:
             return f"ASGI app on {count} interpreter{'s' * (count != 1)} with one event loop ({self._loop}){' each' * (count != 1)}"
-        return f"{count} interpreter{'s' * (count != 1)} with {threads} thread{'s' * (threads != 1)} each"
+        most = count * threads
+        return f"{count} interpreter{'s' * (count != 1)} with {threads} thread{'s' * (threads != 1)} each, {most} request{'s' * (most != 1)} served at once"
 
     @property
     def names(self) -> list[str]:

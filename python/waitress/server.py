@@ -163,7 +163,7 @@ class Server:
         version = ".".join(map(str, sys.version_info[:3]))
         name = {"cpython": "CPython"}.get(sys.implementation.name, sys.implementation.name)
         threads = self._engine.threads
-        workers = self._interpreters.describe() if self._interpreters else f"{threads} thread{'' if threads == 1 else 's'}"
+        workers = self._interpreters.describe() if self._interpreters else f"{threads} thread{'' if threads == 1 else 's'}, {_at_once(threads)}"
         if self._loops is not None:
             loop = self._loops.describe()
             workers = f"{workers}, WebSockets on {loop}" if self._has_threads else f"ASGI app on {loop}"
@@ -342,6 +342,10 @@ class Server:
     def _close_wake(self) -> None:
         self._wake.close()
         self._wake_engine.close()
+
+
+def _at_once(count: int) -> str:
+    return f"{count} request{'' if count == 1 else 's'} served at once"
 
 
 # Waitress has a class per kind of socket; here one serves all, and the names remain for annotations and isinstance.

@@ -29,6 +29,14 @@ internal static partial class WorkerProcesses
         return Of(server);
     }
 
+    /// <summary>SIGHUP, and waits until every worker is new.</summary>
+    public static async Task ReloadAsync(PythonServer server)
+    {
+        var from = server.Log.Lines.Count;
+        server.Process.Signal(PythonProcess.Sighup);
+        await server.Log.WaitForLog("Reload: every worker is new", from);
+    }
+
     /// <summary>SIGUSR2: the new supervisor's process, once it serves.</summary>
     public static async Task<int> UpgradeAsync(PythonServer server)
     {

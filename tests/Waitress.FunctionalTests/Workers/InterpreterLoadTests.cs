@@ -21,9 +21,7 @@ public sealed class InterpreterLoadTests
         await load.MoreAsync();
         for (var round = 0; round < 20; round++)
         {
-            var from = server.Log.Lines.Count;
-            server.Process.Signal(PythonProcess.Sighup);
-            await server.Log.WaitForLog("Reload: every worker is new", from);
+            await WorkerProcesses.ReloadAsync(server);
         }
 
         await load.MoreAsync();

@@ -74,7 +74,7 @@ internal static class LogDocs
         | Logger | Level | Text | When |
         | --- | --- | --- | --- |
         | `waitress` | INFO | Serving on http://HOST:PORT | At the start, once per address; a unix socket reads `http://unix:PATH`. With TLS it is `https`. |
-        | `waitress` | INFO | CPython VERSION, N threads, engine BUILD | At the start: the interpreter, the worker threads, what the engine was built from. |
+        | `waitress` | INFO | CPython VERSION, N threads, N requests served at once, engine BUILD | At the start: the interpreter, the worker threads, what the engine was built from. |
         | `waitress` | INFO | SIGNAL: finishing the requests in flight; a second signal ends at once | SIGINT or SIGTERM came (Ctrl-Break on Windows). |
         | `waitress` | WARNING | N thread(s) still running: NAMES | Workers were still inside the app 5 seconds after the stop. |
         | `waitress` | ERROR | Exception while serving METHOD PATH | The app raised, or broke PEP 3333; the traceback follows. SystemExit and KeyboardInterrupt included. |
