@@ -112,7 +112,16 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
             context.ClientLost();
 
         // While the exchange still has all of its request; what is done here delays the connection's next request.
-        observed?.Invoke(context);
+        try
+        {
+            observed?.Invoke(context);
+        }
+        catch (Exception e)
+        {
+            // A fault of whoever counts or writes must not leave the exchange, and the stop, waiting for an end.
+            log.Post(LogEvent.EngineFault, e);
+        }
+
         context.End();
         inFlight.Leave();
     }
