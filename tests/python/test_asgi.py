@@ -1,4 +1,5 @@
 import asyncio
+import os
 import threading
 import types
 import unittest
@@ -45,10 +46,18 @@ class Inbox:
     """The engine's half: drain() says whether more will come."""
 
     def __init__(self):
-        self.open, self.closed, self.drained = True, False, 0
+        self.open, self.closed, self.drained, self.polled, self.sockets = True, False, 0, 0, -1
 
     def drain(self):
         self.drained += 1
+        return self.open
+
+    def descriptor(self):
+        return self.sockets
+
+    def poll(self):
+        self.polled += 1
+        os.read(self.sockets, 1)
         return self.open
 
     def unanswered(self):

@@ -20,6 +20,9 @@ class Inbox:
     def drain(self):
         return self.open
 
+    def descriptor(self):
+        return -1
+
     def unanswered(self):
         return 0
 

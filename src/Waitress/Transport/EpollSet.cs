@@ -12,6 +12,9 @@ internal enum EpollEvents
     Out = 0x4,
     Error = 0x8,
     HungUp = 0x10,
+
+    /// <summary>The client sends no more; what it has sent may be unread.</summary>
+    Ended = 0x2000,
     EdgeTriggered = 1 << 31,
 }
 
@@ -89,7 +92,7 @@ internal sealed class EpollSet : IDisposable
     {
         Span<byte> told = stackalloc byte[sizeof(long) * 2];
         told.Clear();
-        MemoryMarshal.Write(told, (int)(EpollEvents.In | EpollEvents.Out | EpollEvents.EdgeTriggered));
+        MemoryMarshal.Write(told, (int)(EpollEvents.In | EpollEvents.Out | EpollEvents.Ended | EpollEvents.EdgeTriggered));
         MemoryMarshal.Write(told[DataAt..], (long)descriptor);
         if (epoll_ctl(Descriptor, operation, descriptor, ref told[0]) != 0)
             throw new SocketException((int)SocketError.TooManyOpenSockets); // Watches or memory: nothing else can fail here.

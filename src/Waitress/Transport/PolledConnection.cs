@@ -78,7 +78,7 @@ internal sealed partial class PolledConnection : ConnectionContext, IDuplexPipe
         if (_output.IsWaiting)
             _output.SendOn();
         if ((what & ~EpollEvents.Out) != 0)
-            Receive();
+            Receive(toTheEnd: _isUnix || (what & (EpollEvents.Ended | EpollEvents.Error | EpollEvents.HungUp)) != 0);
     }
 
     /// <summary>Nothing can be sent or received any more: the client has gone, or is to go.</summary>
@@ -115,7 +115,9 @@ internal sealed partial class PolledConnection : ConnectionContext, IDuplexPipe
         }
     }
 
-    private void Receive()
+    // As long as there is something, and the others don't wait too long. A socket that gave less than there was room for has no more, and spares
+    // us the call that finds nothing: but for its end, if that is there already, and for a unix socket, which may give by its sender's pieces.
+    private void Receive(bool toTheEnd)
     {
         for (var reads = 0; reads < MostReads; reads++)
         {
@@ -145,8 +147,8 @@ internal sealed partial class PolledConnection : ConnectionContext, IDuplexPipe
                 EndInput(count == SocketCalls.Broken ? new ConnectionResetException("The client has reset the connection") : null);
             if (closes)
                 Close();
-            if (ends || closes || count == SocketCalls.NotNow || (count < room.Length && !_isUnix))
-                return; // That was all, and the poller tells when more comes. (What a unix socket gives at once may be less than it has.)
+            if (ends || closes || count == SocketCalls.NotNow || (count < room.Length && !toTheEnd))
+                return; // The poller tells when more comes.
         }
 
         GoOnReading(); // In the next turn: it is the others' now.

@@ -10,7 +10,7 @@ namespace Waitress.Transport;
 /// </summary>
 internal sealed class PolledInput(PolledConnection connection, MemoryPool<byte> memory, Lock gate) : PipeReader, IValueTaskSource<ReadResult>
 {
-    // As in Kestrel: what a client may send before somebody takes it.
+    // As in Kestrel: what a client may send before somebody looks at it.
     private const int MostUnread = 1_048_576;
 
     // What is left of a block is not worth a read of its own below this.
@@ -55,7 +55,7 @@ internal sealed class PolledInput(PolledConnection connection, MemoryPool<byte> 
             _consumed = _examined = _received;
         if (count == 0 || _done)
             DropIfEmpty();
-        _full = !_done && _received - _consumed >= MostUnread;
+        _full = !_done && _received - _examined >= MostUnread; // Whoever has examined all and consumed nothing waits for more.
         return count > 0 && _isAwaited ? Take() : null;
     }
 
@@ -129,7 +129,7 @@ internal sealed class PolledInput(PolledConnection connection, MemoryPool<byte> 
                     DropIfEmpty();
             }
 
-            resumes = _full && _received - _consumed <= MostUnread / 2;
+            resumes = _full && _received - _examined <= MostUnread / 2;
             if (resumes)
                 _full = false;
         }

@@ -17,7 +17,7 @@ internal sealed class PolledOutput(PolledConnection connection, Poller poller, L
     private ManualResetValueTaskSourceCore<FlushResult> _flush;
     private TaskCompletionSource? _drained;
     private CancellationTokenRegistration _registration;
-    private long _backlog; // Bytes that wait.
+    private long _backlog, _unflushed; // Bytes that wait, and that nobody has asked to send yet.
     private bool _flushing, _cancelled, _completed, _givenUp;
 
     /// <summary>Whether something waits for the client. Without the lock it may be out of date: whoever makes it wait has found the socket full since.</summary>
@@ -27,7 +27,7 @@ internal sealed class PolledOutput(PolledConnection connection, Poller poller, L
     public override bool CanGetUnflushedBytes => true;
 
     /// <inheritdoc/>
-    public override long UnflushedBytes => _current.Length;
+    public override long UnflushedBytes => _unflushed;
 
     /// <inheritdoc/>
     public override Memory<byte> GetMemory(int sizeHint = 0)
@@ -49,6 +49,7 @@ internal sealed class PolledOutput(PolledConnection connection, Poller poller, L
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)bytes, (uint)_current.Room.Length);
         _current.End += bytes;
+        _unflushed += bytes;
     }
 
     /// <inheritdoc/>
@@ -192,6 +193,7 @@ internal sealed class PolledOutput(PolledConnection connection, Poller poller, L
     // Under the lock. Most answers are one block, which the socket takes at once.
     private ConnectionResetException? Send()
     {
+        _unflushed = 0;
         if (_givenUp)
             Drop();
         if (_givenUp || _completed || _current.Owner is null)

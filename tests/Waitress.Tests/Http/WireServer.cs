@@ -14,6 +14,7 @@ using Waitress.Guards;
 using Waitress.Http;
 using Waitress.Listening;
 using Waitress.Processes;
+using Waitress.Transport;
 using BadHttpRequestException = Microsoft.AspNetCore.Http.BadHttpRequestException;
 
 namespace Waitress.Tests.Http;
@@ -29,13 +30,20 @@ internal sealed class WireServer
     private volatile bool _retiring;
     private volatile bool _draining;
 
-    private WireServer(Settings settings, IReadOnlyList<ListenSocket> sockets, TimeProvider clock, Action<bool>? crowded, WorkerSlot? slot)
+    private WireServer(Settings settings, IReadOnlyList<ListenSocket> sockets, TimeProvider clock, Action<bool>? crowded, WorkerSlot? slot, bool polled = false)
     {
         _slot = slot;
         var log = new KestrelLog((_, message, e) => Reports.Add($"{message} {e}"));
         var wire = new WireOptions(settings.Ident, clock, log, Refused.Add, () => _retiring);
         Gate = new ConnectionGate(settings.ConnectionLimit, clock, crowded, slot);
         _factory = new ListenerFactory(settings, Gate, log, Reports.Add, slot);
+        if (polled)
+        {
+            // Without a loop, whose thread would poll: one of the poller's own does.
+            _factory.Poller = new Poller(_factory.WriteBuffer);
+            _factory.Poller.Leave();
+        }
+
         _server = new KestrelServer(Options.Create(KestrelSetup.Options(settings, sockets, wire)), this, log);
         Socket = sockets[0];
     }
@@ -59,12 +67,12 @@ internal sealed class WireServer
     /// <summary>Runs when the answer has been sent and the exchange has not ended yet.</summary>
     public Func<Task>? AfterAnswer { get; set; }
 
-    public static async Task<WireServer> StartAsync(Settings? settings = null, TimeProvider? clock = null, Action<bool>? crowded = null)
+    public static async Task<WireServer> StartAsync(Settings? settings = null, TimeProvider? clock = null, Action<bool>? crowded = null, bool polled = false)
     {
         settings ??= new Settings { Listen = ["127.0.0.1:0"] };
         var outcome = ListenSockets.Open(settings);
         Assert.Empty(outcome.Errors);
-        var server = new WireServer(settings, outcome.Sockets, clock ?? TimeProvider.System, crowded, null);
+        var server = new WireServer(settings, outcome.Sockets, clock ?? TimeProvider.System, crowded, null, polled);
         await server._server.StartAsync(server, CancellationToken.None);
         return server;
     }
@@ -170,6 +178,7 @@ internal sealed class WireServer
         await StopAsync();
         _server.Dispose();
         _factory.Dispose();
+        _factory.Poller?.Dispose();
     }
 
     private sealed class CountingListener(WireServer server, IConnectionListener inner) : IConnectionListener
