@@ -109,10 +109,11 @@ def show_flask(args):
 
 
 def even(args):
-    for connections, close in ((4, False), (64, False), (16, True)):
-        with serving("which", "-k", "process", "-w4") as (server, port, _):
-            workers_ready(server, 4)
-            counts = {}
+    for workers, connections, close in ((4, 4, False), (4, 64, False), (4, 16, True), (2, 2, False), (2, 3, False), (4, 5, False), (4, 6, False)):
+        with serving("which", "-k", "process", f"-w{workers}") as (server, port, _):
+            workers_ready(server, workers)
+            counts = dict.fromkeys((str(pid).encode() for pid in children(server.pid)), 0)
+            moved = []
             lock = threading.Lock()
 
             def client(deadline):
@@ -123,9 +124,12 @@ def even(args):
                         if connected is None:
                             connected = socket.create_connection(("127.0.0.1", port), 10)
                         connected.sendall(b"GET / HTTP/1.1\r\nHost: bench\r\n" + (b"Connection: close\r\n" if close else b"") + b"\r\n")
-                        pid = connected.recv(4096).split(b"\r\n\r\n")[1]
+                        head, pid = connected.recv(4096).split(b"\r\n\r\n")
                         mine[pid] = mine.get(pid, 0) + 1
-                        if close:
+                        told = b"connection: close" in head.lower()
+                        if told and not close:
+                            moved.append(pid)
+                        if told:
                             connected.close()
                             connected = None
                 with lock:
@@ -139,7 +143,7 @@ def even(args):
                 thread.join()
             each = sorted(counts.values())
             kind = "short" if close else "kept"
-            print(f"evenness: {connections} {kind} connections over 4 workers: {each}, most/least {each[-1] / each[0]:.2f}")
+            print(f"evenness: {connections} {kind} connections over {workers} workers: {each}, most/least {each[-1] / max(each[0], 1):.2f}, {len(moved)} moved")
 
 
 def paced(port, seconds, rate=400, connections=8):
