@@ -108,8 +108,14 @@ def show_flask(args):
         print(f"Flask: one worker {rates[0]:.0f} requests/s, two {rates[1]:.0f}, ratio {rates[1] / rates[0]:.2f}")
 
 
+# Workers, connections, whether each is for one request only, seconds between a connection's requests: without a pause one busy connection may keep a worker as busy as two.
+EVEN = (
+    (4, 4, False, 0), (4, 64, False, 0), (4, 16, True, 0), (2, 2, False, 0), (2, 3, False, 0), (2, 3, False, 0.003), (4, 5, False, 0), (4, 5, False, 0.003),
+)  # fmt: skip
+
+
 def even(args):
-    for workers, connections, close in ((4, 4, False), (4, 64, False), (4, 16, True), (2, 2, False), (2, 3, False), (4, 5, False), (4, 6, False)):
+    for workers, connections, close, pause in EVEN:
         with serving("which", "-k", "process", f"-w{workers}") as (server, port, _):
             workers_ready(server, workers)
             counts = dict.fromkeys((str(pid).encode() for pid in children(server.pid)), 0)
@@ -121,6 +127,8 @@ def even(args):
                 with socket.socket() as sock:
                     connected = None
                     while time.monotonic() < deadline:
+                        if pause:
+                            time.sleep(pause)
                         if connected is None:
                             connected = socket.create_connection(("127.0.0.1", port), 10)
                         connected.sendall(b"GET / HTTP/1.1\r\nHost: bench\r\n" + (b"Connection: close\r\n" if close else b"") + b"\r\n")
@@ -142,8 +150,8 @@ def even(args):
             for thread in threads:
                 thread.join()
             each = sorted(counts.values())
-            kind = "short" if close else "kept"
-            print(f"evenness: {connections} {kind} connections over {workers} workers: {each}, most/least {each[-1] / max(each[0], 1):.2f}, {len(moved)} moved")
+            kind = ("short" if close else "kept") + (", paced" if pause else "")
+            print(f"evenness: {connections} connections ({kind}) over {workers} workers: {each}, most/least {each[-1] / max(each[0], 1):.2f}, {len(moved)} moved")
 
 
 def paced(port, seconds, rate=400, connections=8):
