@@ -51,6 +51,9 @@ class IdleStart:
     def _look(self, worker: WorkerProcess, before: float) -> None:
         if worker.pid not in self._under_way:
             return
+        if worker.state == "gone":
+            self._under_way.remove(worker.pid)  # by now the number may be another process's
+            return
         used = _processor_seconds(worker.pid)
         if worker.state != "starting" or used - before < LEAST_SHARE * LOOK_SECONDS:
             self.end(worker)

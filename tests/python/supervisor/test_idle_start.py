@@ -79,8 +79,8 @@ class IdleStartTest(unittest.TestCase):
         system = FakeSystem()
         self.start(system)
         self.worker.state = "gone"
-        self.second(used=1.0)
         system.policies[os.getpid()] = 5  # another process by now
+        self.second(used=0.0)
         self.second(used=0.0)
         self.assertEqual(system.policies[os.getpid()], 5)
 
