@@ -206,9 +206,9 @@ def threads(args):
             with serving("sleepy", *options) as (server, port, _):
                 wrk(port, 2, 64)
                 rates.append(wrk(port, args.seconds, 64)[0])
-                resident = memory(server.pid)[0]
+                resident, private = memory(server.pid)
         print(f"10 ms of sleep, 64 connections: 4 threads {rates[0]:.0f} requests/s, up to 64 {rates[1]:.0f}, "
-              f"ratio {rates[1] / rates[0]:.1f}, then {resident:.1f} MiB resident")
+              f"ratio {rates[1] / rates[0]:.1f}, then {resident:.1f} MiB resident, {private:.1f} private")
 
 
 PARTS = {"start": start, "memory": show_memory, "flask": show_flask, "even": even, "replace": replace, "threads": threads}
