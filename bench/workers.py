@@ -3,7 +3,7 @@
 
     python3 bench/workers.py [--seconds 5] [--rounds 3] [PART ...]
 
-Parts: start, memory, flask, even, replace, threads; all of them unless named. Runs `python -m waitress` of this interpreter with
+Parts: interpreters, start, memory, flask, even, replace, threads; all of them unless named. Runs `python -m waitress` of this interpreter with
 the apps of worker_apps.py on a free port of 127.0.0.1, loads it with wrk (Debian package wrk), one server at a time, and ends what it started.
 Run nothing else meanwhile; figures of one run compare with each other only.
 """
@@ -67,6 +67,12 @@ def memory(pid):
     with open(f"/proc/{pid}/smaps_rollup") as file:
         sizes = dict(re.findall(r"^(\w+):\s+(\d+) kB", file.read(), re.MULTILINE))
     return int(sizes["Rss"]) / 1024, (int(sizes["Private_Clean"]) + int(sizes["Private_Dirty"])) / 1024
+
+
+def shared_out(pid):
+    """Its memory in MiB, where pages that several processes have count for each in part."""
+    with open(f"/proc/{pid}/smaps_rollup") as file:
+        return int(re.search(r"^Pss:\s+(\d+) kB", file.read(), re.MULTILINE)[1]) / 1024
 
 
 def workers_ready(server, count):
@@ -211,7 +217,24 @@ def threads(args):
               f"ratio {rates[1] / rates[0]:.1f}, then {resident:.1f} MiB resident, {private:.1f} private")
 
 
-PARTS = {"start": start, "memory": show_memory, "flask": show_flask, "even": even, "replace": replace, "threads": threads}
+def interpreters(args):
+    """Two in one process against one, and against two processes."""
+    if sys.version_info < (3, 12):
+        print("interpreters: they need CPython 3.12 or newer")
+        return
+    for _ in range(args.rounds):
+        told = []
+        for options in (["-k", "interpreter", "-w1"], ["-k", "interpreter", "-w2"], ["-k", "process", "-w2"]):
+            with serving("computing", *options, "--threads=1") as (server, port, _):
+                processes = [server.pid] + (workers_ready(server, 2) if "process" in options else [])
+                wrk(port, 1, 8)
+                told.append((wrk(port, args.seconds, 8)[0], sum(shared_out(pid) for pid in processes)))
+        (one, _), (two, mib), (processes, processes_mib) = told
+        print(f"computing: one interpreter {one:.0f} requests/s, two {two:.0f} ({two / one:.2f} times) in {mib:.1f} MiB, "
+              f"two processes {processes:.0f} in {processes_mib:.1f} MiB (with their supervisor; proportional set size)")
+
+
+PARTS = {"interpreters": interpreters, "start": start, "memory": show_memory, "flask": show_flask, "even": even, "replace": replace, "threads": threads}
 
 
 def main():

@@ -38,7 +38,8 @@ def main(root: str) -> int:
     with open("smoke_app.py", "w", encoding="utf-8") as file:
         file.write(APP)
     flags = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if os.name == "nt" else {}
-    for arguments in (["examples.hello:app"], ["smoke_app:both"], *([] if os.name == "nt" else [["-w", "2", "-k", "process", "smoke_app:both"]])):
+    control = f"waitress-smoke-{os.getpid()}"  # a pipe on Windows, elsewhere a socket in this folder
+    for arguments in (["examples.hello:app"], [f"--control-socket={control}", "smoke_app:both"], *([] if os.name == "nt" else [["-w", "2", "-k", "process", "smoke_app:both"]])):
         server = subprocess.Popen(
             [sys.executable, "-m", "waitress", "--listen=127.0.0.1:0", *arguments], stderr=subprocess.PIPE, text=True,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [root, os.getcwd(), os.environ.get("PYTHONPATH")]))}, **flags,
@@ -49,6 +50,10 @@ def main(root: str) -> int:
         reader.start()
         try:
             ask(port(lines), "smoke_app" in arguments[-1])
+            if "control-socket" in arguments[0]:
+                told = subprocess.run(
+                    [sys.executable, "-m", "waitress.ctl", "--socket", control, "workers", "--json"], capture_output=True, text=True, timeout=SECONDS)
+                assert told.returncode == 0 and f'"pid": {server.pid}' in told.stdout, f"waitress-ctl: {told.stdout}{told.stderr}"
             server.send_signal(signal.CTRL_BREAK_EVENT if os.name == "nt" else signal.SIGTERM)
             code = server.wait(SECONDS)
             assert code == 0, f"exit code {code}"

@@ -13,7 +13,7 @@ import stat
 from contextlib import contextmanager
 
 import waitress
-from waitress import _interpreters, _logging
+from waitress import _alone_control, _interpreters, _logging
 from waitress._notify import Notify
 from waitress._pid_file import PidFile
 from waitress.server import Server
@@ -33,6 +33,8 @@ WINDOWS_SECONDS = 0.5
 
 class Surroundings:
     """What Server calls while it runs: it stands where a worker has its channel to the supervisor. Main thread only."""
+
+    again = False  # nothing of this service ran before
 
     def __init__(self, handoff: dict[str, Any] | None, notify: Notify) -> None:
         self.handoff = handoff
@@ -72,7 +74,7 @@ class Surroundings:
         self._notify.ready("Serving on " + " ".join(server._engine.urls))
 
     def stop_asked(self) -> None:
-        """Inside a signal handler; wait() is woken by the same signal."""
+        """Inside a signal handler, which wakes wait() as well, or from the thread of the control socket."""
         self._stop_asked = True
         if self._server is not None:
             self._server._engine.stop(True)
@@ -121,10 +123,13 @@ def serve(
             instead(app, configured)
             return
         surroundings = Surroundings(handoff, Notify())
-        server = Server(app, configured, surroundings)
-        server._engine.called(app_name)
-        with surroundings.reopen_signal():
-            waitress.run_server(server, last=True)
+        commands = _alone_control.Commands(str(configured["values"].get("worker_class")))
+        with _alone_control.opened(configured["values"].get("control_socket"), commands):
+            server = Server(app, configured, surroundings)
+            server._engine.called(app_name)
+            commands.serves(server, surroundings.stop_asked)
+            with surroundings.reopen_signal():
+                waitress.run_server(server, last=True)
     finally:
         _remove_sockets(opened)
         if pid_file is not None:

@@ -1,7 +1,9 @@
-"""The other end of a supervisor's control socket (waitress.supervisor._control)."""
+"""The other end of a control socket (waitress.supervisor._control, waitress._alone_control)."""
 from __future__ import annotations
 
+import io
 import json
+import os
 import socket
 
 TYPE_CHECKING = False
@@ -23,9 +25,13 @@ class ControlError(Exception):
 
 
 class Connection:
-    """One connection to a supervisor; commands one after the other."""
+    """One connection to a server; commands one after the other."""
 
     def __init__(self, path: str, seconds: float = ANSWER_SECONDS) -> None:
+        if os.name == "nt":
+            self._socket: socket.socket | Pipe = Pipe(path)
+            self._file = self._socket.makefile("rb")
+            return
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(CONNECT_SECONDS)
         try:
@@ -63,6 +69,32 @@ class Connection:
     def __exit__(self, *error: object) -> None:
         self._file.close()
         self._socket.close()
+
+
+class Pipe:
+    """A named pipe of Windows, as far as Connection needs a socket. Waits for an answer without an end: a file has no timeout."""
+
+    def __init__(self, name: str) -> None:
+        import _winapi
+
+        from waitress import _control_path
+
+        path = _control_path.PIPES + _control_path.pipe_name(name)
+        try:
+            _winapi.WaitNamedPipe(path, int(CONNECT_SECONDS * 1000))
+            self._raw = open(path, "r+b", buffering=0)
+        except OSError as error:
+            raise ControlError(f"Error: {_no_connection(path, error)}") from error
+
+    def sendall(self, data: bytes) -> None:
+        while data:
+            data = data[self._raw.write(data):]
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self._raw)
+
+    def close(self) -> None:
+        self._raw.close()
 
 
 def _no_connection(path: str, error: OSError) -> str:

@@ -20,6 +20,7 @@ SUFFIX = ".sock"
 RUN = "/run"  # of the Filesystem Hierarchy Standard; root's only
 # sun_path holds 104 bytes on macOS and the BSDs, 108 on Linux, the NUL included.
 MAX_PATH = 103
+PIPES = "\\\\.\\pipe\\"
 # sys/un.h of macOS: the options of level SOL_LOCAL (0) that Python has no names for.
 LOCAL_PEERPID = 2
 
@@ -53,6 +54,11 @@ def default() -> str:
             return os.path.join(folder, f"{os.getpid()}{SUFFIX}")
         reason = f"{folder} {fault or 'is not writable'}"
     raise OSError(f"There is no place for the control socket: {reason}")
+
+
+def pipe_name(text: str) -> str:
+    """Windows: the name of a pipe, stated with or without what the paths of all pipes begin with."""
+    return text[len(PIPES):] if text.lower().startswith(PIPES) else text
 
 
 def check_stated(path: str) -> None:

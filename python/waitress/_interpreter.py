@@ -6,6 +6,7 @@ standard error and to its logging is its own affair; what the app failed at is t
 """
 from __future__ import annotations
 
+import logging
 import re
 import sys
 import threading
@@ -45,7 +46,7 @@ def serve(worker: InterpreterInside) -> None:
         if worker.decide(interface) != interface:
             # Only at a replacement: the engine's way of requests was laid at the start.
             raise _app.AppError(f"The app '{worker.app}' is now served by {interface.upper()} and was not at the start: restart the server")
-        _logging.set_up(worker.logging, worker=worker.name)
+        _logging.set_up(worker.logging, worker=worker.name, patient=bool(worker.logging.get("patient")))
         served = _Loop(worker, app) if interface == "asgi" else _Threads(worker, app)
     except _app.AppError as error:
         worker.failed(explain(worker.app, error), isinstance(error, _app.StartUpError))
@@ -114,6 +115,14 @@ def _answer(worker: InterpreterInside, served: _Threads | _Loop, reports: dict[s
             worker.answer(json.dumps({name: value for name, value in made.items() if name not in ("process", "engine", "interpreters")}))
         except Exception as error:
             worker.answer(json.dumps({"error": f"{type(error).__name__}: {error}"}))
+    elif question == "reopen":
+        from waitress import _reopen
+
+        try:
+            worker.answer(str(_reopen.reopen()))
+        except Exception as error:
+            worker.answer("0")
+            _logging.log("waitress", logging.ERROR, "Log files can't be opened anew: %s", error)
     elif question:
         try:
             worker.answer(_stacks(worker) + "".join(f"Task {each['task']}:\n{each['stack']}" for each in served.tasks()))

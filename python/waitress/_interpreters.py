@@ -30,6 +30,8 @@ logger = logging.getLogger("waitress")
 # A supervisor's question is answered within seconds, also where an interpreter computes without pause in C.
 STACKS_SECONDS = 2.0
 MEMORY_SECONDS = 30.0
+# Less than the supervisor waits for all of them (five seconds), also where one of a few does not answer.
+REOPEN_SECONDS = 2.0
 # Py_NewInterpreterFromConfig and the per-interpreter GIL came with it (PEP 684).
 FIRST_VERSION = (3, 12)
 # What waitress._interpreter and waitress._asgi read of the settings.
@@ -91,7 +93,8 @@ class Interpreters:
         count, threads = self._engine.interpreters, self._engine.threads
         if self._loop:
             return f"ASGI app on {count} interpreter{'s' * (count != 1)} with one event loop ({self._loop}){' each' * (count != 1)}"
-        return f"{count} interpreter{'s' * (count != 1)} with {threads} thread{'s' * (threads != 1)} each"
+        most = count * threads
+        return f"{count} interpreter{'s' * (count != 1)} with {threads} thread{'s' * (threads != 1)} each, {most} request{'s' * (most != 1)} served at once"
 
     @property
     def names(self) -> list[str]:
@@ -157,6 +160,10 @@ class Interpreters:
         """The memory report of every interpreter, one after the other: its own Python objects."""
         none = json.dumps({"error": f"no answer within {MEMORY_SECONDS:g} seconds"})
         return [{"name": worker.name, **json.loads(worker.ask(f"memory {reader}", MEMORY_SECONDS) or none)} for worker in self._all()]
+
+    def reopen(self) -> int:
+        """Have every interpreter open the files of its logging anew, those of the app included; how many they were."""
+        return sum(int(worker.ask("reopen", REOPEN_SECONDS) or 0) for worker in self._all())
 
     def _all(self) -> list[InterpreterWorker]:
         with self._lock:

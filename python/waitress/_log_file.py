@@ -13,13 +13,20 @@ if TYPE_CHECKING:
 
 class LogFile(WatchedFileHandler):
     """Looks before each entry whether the file was moved; so rotation needs no signal. OSError when it can't be opened at first. ``stream``
-    stands for standard error: a supervisor's never waits for its reader."""
+    stands for standard error: a supervisor's never waits for its reader. ``patient``: one that can't be opened at first is like one that was lost later."""
 
-    def __init__(self, path: str, stream: Any = None) -> None:
-        super().__init__(path, encoding="utf-8", errors="backslashreplace")
+    def __init__(self, path: str, stream: Any = None, patient: bool = False) -> None:
+        # Opened here and not by the base: it has no way to go on without.
+        super().__init__(path, encoding="utf-8", errors="backslashreplace", delay=True)
         self._stderr = stream
         self._failing = False
         self._error: OSError | None = None  # of the entry that is being written
+        try:
+            self.stream = self._open()
+            self._statstream()
+        except OSError:
+            if not patient:
+                raise
 
     def emit(self, record: LogRecord) -> None:
         self._error = None

@@ -28,9 +28,9 @@ def is_stated(values: Mapping[str, Any]) -> bool:
     return any(values.get(name) not in (None, False, "text") for name in NAMES)
 
 
-def stated(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that are about logging, as plain values."""
-    return {name: values.get(name) for name in NAMES}
+def stated(values: Mapping[str, Any], patient: bool) -> dict[str, Any]:
+    """The settings that are about logging, and set_up()'s ``patient``, as plain values."""
+    return {**{name: values.get(name) for name in NAMES}, "patient": patient}
 
 
 def faults(values: Mapping[str, Any]) -> list[str]:
@@ -51,8 +51,9 @@ def faults(values: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def set_up(values: Mapping[str, Any], stream: Any = None, worker: str | None = None) -> None:
+def set_up(values: Mapping[str, Any], stream: Any = None, worker: str | None = None, patient: bool = False) -> None:
     """OSError when a destination can't be had. ``stream`` stands for standard error; ``worker`` is this process's name for JSON entries.
+    ``patient``: a log file whose folder has gone since the service began is no reason not to serve; it is tried again with each entry.
 
     Called again it replaces what it has set up before.
     """
@@ -67,7 +68,7 @@ def set_up(values: Mapping[str, Any], stream: Any = None, worker: str | None = N
         logger.removeHandler(old)
         old.close()
         logger.propagate = True
-    for handler in _destinations(values, stream, worker):
+    for handler in _destinations(values, stream, worker, patient):
         logger.addHandler(handler)
         logger.propagate = False
         _ours.append(handler)
@@ -97,12 +98,12 @@ def log(name: str, level: int, message: str, *arguments: object) -> None:
         traceback.print_exc()
 
 
-def _destinations(values: Mapping[str, Any], stream: Any, worker: str | None) -> list[logging.Handler]:
+def _destinations(values: Mapping[str, Any], stream: Any, worker: str | None, patient: bool) -> list[logging.Handler]:
     json = JsonFormatter(worker) if values.get("log_format") == "json" else None
     made: list[logging.Handler] = []
     path = values.get("log_file")
     if path is not None:
-        handler = logging.StreamHandler(stream) if path == "-" else _file(path, stream)
+        handler = logging.StreamHandler(stream) if path == "-" else _file(path, stream, patient)
         handler.setFormatter(json or logging.Formatter(logging.BASIC_FORMAT if path == "-" else FILE_FORMAT))
         made.append(handler)
     if values.get("log_syslog"):
@@ -116,11 +117,11 @@ def _destinations(values: Mapping[str, Any], stream: Any, worker: str | None) ->
     return made
 
 
-def _file(path: str, stream: Any) -> logging.Handler:
+def _file(path: str, stream: Any, patient: bool) -> logging.Handler:
     from waitress._log_file import LogFile
 
     try:
-        return LogFile(path, stream)
+        return LogFile(path, stream, patient)
     except OSError as error:
         raise OSError(f"The log file {path} can't be opened: {error.strerror}") from error
 

@@ -43,6 +43,8 @@ class Control:
 
     def __init__(self, handoff: dict[str, Any]) -> None:
         self.handoff = handoff
+        self.again = bool(handoff.get("again"))
+        """The service runs already: what was good at its start (the folders of the log files) is not judged anew."""
         self._channel = socket.socket(fileno=handoff["control"])
         self._channel.setblocking(True)
         self._lines = _channel.Lines()
@@ -160,15 +162,13 @@ class Control:
 
     def _answer(self, command: str, message: dict[str, Any]) -> Any:
         interpreters = self._server._interpreters if self._server is not None else None
+        if command == "stacks" and self._server is not None:
+            return self._server.stacks()
         if command == "activity":
             return self._engine().activity()
         if command == "stack":
             number = int(message["request"])
             return _insight.stack(self._engine(), number) if interpreters is None else _insight.of_interpreters(self._engine(), number, interpreters)
-        if command == "stacks" and interpreters is not None:
-            return interpreters.stacks()
-        if command == "stacks":
-            return _stacks() + (self._server.tasks if self._server is not None else [])
         return ANSWERS.get(command, _unknown)()
 
     def _engine(self) -> Any:
@@ -220,7 +220,7 @@ def serve(control: Control, app_name: str, call: bool, configured: Configured) -
         control.send("broken", text=text)
         app = _broken.page(text)
     try:
-        runner.set_up_logging(configured, control.handoff.get("name"))
+        runner.set_up_logging(configured, control.handoff.get("name"), control.again)
         server = Server(app, configured, control)
     except OSError as error:
         control.failed(f"The worker can't start: {error}")
@@ -251,7 +251,7 @@ def _leave_to_supervisor(number: int, frame: FrameType | None) -> None:
     pass
 
 
-def _stacks() -> list[dict[str, Any]]:
+def stacks() -> list[dict[str, Any]]:
     import traceback
 
     names = {thread.ident: thread.name for thread in threading.enumerate()}
@@ -261,7 +261,7 @@ def _stacks() -> list[dict[str, Any]]:
     ]
 
 
-def _collect() -> dict[str, Any]:
+def collect() -> dict[str, Any]:
     import gc
 
     return {"collected": gc.collect(), "counts": list(gc.get_count())}
@@ -271,4 +271,4 @@ def _unknown() -> dict[str, str]:
     return {"error": "unknown command"}
 
 
-ANSWERS = {"ping": lambda: "pong", "stacks": _stacks, "gc": _collect, "files": _imported.files}
+ANSWERS = {"ping": lambda: "pong", "stacks": stacks, "gc": collect, "files": _imported.files}

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import socket
 import sys
 import time
 
@@ -63,9 +62,6 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("--admin, --once and --interval are for top")
     if options.admin and options.socket:
         parser.error("--admin and --socket are two ways to the same: say one")
-    if options.admin is None and (not hasattr(socket, "AF_UNIX") or os.name == "nt"):
-        print("Error: There is no supervisor on Windows, and so nothing to control", file=sys.stderr)
-        return 1
     try:
         if options.command == "top":
             _top(options)
@@ -93,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     width = max(map(len, COMMANDS))
     parser = argparse.ArgumentParser(
         prog="waitress-ctl",
-        description="Asks a running waitress-serve that has a supervisor, or tells it what to do.",
+        description="Asks a running waitress-serve that has a supervisor or a stated control_socket, or tells it what to do.",
         epilog="Commands:\n" + "\n".join(f"  {name:<{width}}  {text}" for name, text in COMMANDS.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -119,13 +115,15 @@ def _seconds(text: str) -> float:
 
 def _find() -> str:
     """The control socket of the one server of this user."""
+    if os.name == "nt":
+        raise ControlError("Error: There is no supervisor on Windows. A server is asked by the pipe that its control_socket names: --socket NAME")
     found = list(_control_path.living())
     if len(found) == 1:
         return found[0]
     if not found:
         raise ControlError(
             f"Error: No server of this user was found; looked in {', '.join(_control_path.folders())}. "
-            "A server has a control socket when it has a supervisor (docs/workers.md); one with control_socket needs --socket PATH. "
+            "A server has a control socket when it has a supervisor (docs/workers.md) or control_socket, which needs --socket PATH. "
             "Of one without a supervisor, top shows what its admin address tells: --admin ADDRESS"
         )
     lines = [f"Error: {len(found)} servers run; say which by --socket PATH:"]
@@ -175,7 +173,8 @@ def _show(options: argparse.Namespace, result: dict[str, Any]) -> None:
 
 
 def _show_status(result: dict[str, Any]) -> None:
-    print(f"{_addresses(result)}: supervisor {result['pid']}, {result['state']}, generation {result['generation']}, up {_units.duration(result['uptime'])}")
+    what = "supervisor" if result.get("supervised", True) else "process"
+    print(f"{_addresses(result)}: {what} {result['pid']}, {result['state']}, generation {result['generation']}, up {_units.duration(result['uptime'])}")
     print()
     _show_workers(result)
 
@@ -213,8 +212,9 @@ def _show_memory(result: dict[str, Any]) -> None:
         print(f"Worker {worker['name']}, process {worker['pid']}")
         print("\n".join(f"  {line}".rstrip() for line in ([told["error"]] if "error" in told else _memory_text.whole(told))))
         print()
-    supervisor = result["supervisor"]
-    print(f"Supervisor, process {supervisor['pid']}: {_memory_text.size(supervisor['resident'])} resident")
+    supervisor = result.get("supervisor")
+    if supervisor is not None:
+        print(f"Supervisor, process {supervisor['pid']}: {_memory_text.size(supervisor['resident'])} resident")
 
 
 def _show_outcome(result: dict[str, Any]) -> None:

@@ -52,7 +52,9 @@ def run(argv: list[str] | None = None, _serve: Callable[[Any, Configured], None]
     else:
         configured, faults = _configure(line)
     surroundings = Program(configured["values"])
-    faults += surroundings.faults + _logging.faults(configured["values"])
+    faults += surroundings.faults
+    if control is None or not control.again:
+        faults += _logging.faults(configured["values"])
     if line["check_config"]:
         print(configured["report"].rstrip("\n"))
     if faults:
@@ -143,9 +145,9 @@ def _supervise(
     return code if why is None else _fail(program, [why], code)
 
 
-def set_up_logging(configured: Configured, worker: str | None = None) -> None:
+def set_up_logging(configured: Configured, worker: str | None = None, patient: bool = False) -> None:
     # After the app was imported: basicConfig() does nothing where the app has set up logging already.
-    _logging.set_up(configured["values"], worker=worker)
+    _logging.set_up(configured["values"], worker=worker, patient=patient)
     for text in configured["warnings"]:
         logging.getLogger("waitress").warning("%s", text)
 

@@ -57,6 +57,7 @@ class Server:
         self._started = False
         self._announces = self._last = False
         self._control = control
+        self._again = control is not None and control.again
         self._wake, self._wake_engine = socket.socketpair()
         # Both the engine and Python's signal handler write to it: a full buffer already means "wake up".
         self._wake_engine.setblocking(False)
@@ -81,7 +82,7 @@ class Server:
                 os.environ.pop(name, None)
         self._pool = Pool(self._engine, self._told_to_recycle)
         self._memory_seconds = float(configured["values"].get("memory_report") or 0)
-        self._interpreters = Interpreters(self._engine, application, _logging.stated(values), values) if isinstance(application, AppName) else None
+        self._interpreters = Interpreters(self._engine, application, _logging.stated(values, self._again), values) if isinstance(application, AppName) else None
         self._loops: EventLoops | None = None
         self._has_threads = self._interpreters is None and interface == "wsgi"
         if interface == "asgi" or sockets_app is not None:
@@ -113,6 +114,14 @@ class Server:
     def tasks(self) -> list[dict[str, Any]]:
         """The tasks of the event loops, and where each waits."""
         return [] if self._loops is None else self._loops.tasks()
+
+    def stacks(self) -> list[dict[str, Any]]:
+        """The Python stacks of every thread, or of every interpreter, and of every task; any thread."""
+        if self._interpreters is not None:
+            return self._interpreters.stacks()
+        from waitress import _worker
+
+        return _worker.stacks() + self.tasks
 
     def load(self) -> None:
         """Of worker class interpreter: load the app in each interpreter; of an ASGI app: have it start up. AppError when that fails. run()
@@ -154,7 +163,7 @@ class Server:
         version = ".".join(map(str, sys.version_info[:3]))
         name = {"cpython": "CPython"}.get(sys.implementation.name, sys.implementation.name)
         threads = self._engine.threads
-        workers = self._interpreters.describe() if self._interpreters else f"{threads} thread{'' if threads == 1 else 's'}"
+        workers = self._interpreters.describe() if self._interpreters else f"{threads} thread{'' if threads == 1 else 's'}, {_at_once(threads)}"
         if self._loops is not None:
             loop = self._loops.describe()
             workers = f"{workers}, WebSockets on {loop}" if self._has_threads else f"ASGI app on {loop}"
@@ -173,6 +182,8 @@ class Server:
         from waitress import _reopen
 
         files = _reopen.reopen()
+        if self._interpreters is not None:
+            files += self._interpreters.reopen()
         self._engine.reopen()
         return files
 
@@ -331,6 +342,10 @@ class Server:
     def _close_wake(self) -> None:
         self._wake.close()
         self._wake_engine.close()
+
+
+def _at_once(count: int) -> str:
+    return f"{count} request{'' if count == 1 else 's'} served at once"
 
 
 # Waitress has a class per kind of socket; here one serves all, and the names remain for annotations and isinstance.

@@ -1,3 +1,4 @@
+using System.Net;
 using Waitress.Guards;
 using Waitress.Http;
 using Waitress.Telemetry;
@@ -19,6 +20,7 @@ internal sealed partial class Server
     {
         if (refused.Status == Refusal.RequestTimeout.Status)
             _guards.Note(GuardReason.SlowHead, refused.Remote);
+        _clients?.Charge((refused.Remote as IPEndPoint)?.Address);
         _figures.RecordRefused(refused.Refusal);
         _log.Post(LogEvent.Refused, refused.Remote, refused.Status, refused.Reason);
         _accessLog?.Add(refused);

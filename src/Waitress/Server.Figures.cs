@@ -11,6 +11,23 @@ internal sealed partial class Server
     /// <summary>Lines of the access log that could not be written.</summary>
     public long AccessLogLost => _accessLog?.Lost ?? 0;
 
+    /// <summary>What a supervisor reads off the scoreboard, by its names there; for a server without one.</summary>
+    public Dictionary<string, object?> Figures()
+    {
+        var pool = ReadPools();
+        return new Dictionary<string, object?>
+        {
+            ["requests"] = _inFlight.Completed,
+            ["in_flight"] = (long)_inFlight.Count,
+            ["queue"] = (long)_queue.ReadAll().Waiting,
+            ["threads"] = (long)pool.Threads,
+            ["inside"] = (long)pool.Busy,
+            ["stuck"] = (long)pool.Stuck,
+            ["timeouts"] = pool.TimedOut,
+            ["refusals"] = pool.Refused,
+        };
+    }
+
     private PoolFigures ReadPools()
     {
         PoolFigures sum;

@@ -86,6 +86,7 @@ internal sealed partial class Server
         _loops.Close();
         _loopWatch?.Dispose();
         _slot?.End();
+        _guards.TellRest();
         if (_admin is not null)
             await _admin.StopAsync();
         lock (_gate)

@@ -120,7 +120,7 @@ internal sealed partial class Server : IDisposable
     {
         // A worker's environment is its supervisor's: what systemd told that one is not meant for this process.
         var activated = handoff is not null || settings.ListenStated ? [] : InheritedSockets.FromSystemd(environment, Environment.ProcessId);
-        var accessLog = AccessLog.Open(settings, handoff?.Name, log);
+        var accessLog = AccessLog.Open(settings, handoff?.Name, log, handoff is { Again: true });
         var outcome = handoff switch
         {
             null => ListenSockets.Open(settings, activated),

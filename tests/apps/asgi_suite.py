@@ -21,6 +21,7 @@ async def plain_scope(r):
 
 
 async def digest(r):
+    mark("begun", r.name)
     sha, size, messages, largest = hashlib.sha256(), 0, 0, 0
     async for block in r.blocks():
         sha.update(block)

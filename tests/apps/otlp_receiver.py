@@ -6,6 +6,7 @@ opentelemetry-proto has it ends the line with an error. Knows the format by the 
 """
 from __future__ import annotations
 
+import gzip
 import json
 import struct
 import sys
@@ -94,6 +95,8 @@ class Collector(BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.headers["Content-Encoding"] == "gzip":
+            body = gzip.decompress(body)
         status = self.answers.pop(0) if self.answers else 200
         told = {"path": self.path, "status": status, "headers": {name.lower(): value for name, value in self.headers.items()}}
         try:

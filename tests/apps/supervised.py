@@ -1,5 +1,4 @@
 """For the tests of workers that die, hang and are replaced: every answer says which process made it."""
-import ctypes
 import os
 import sys
 import time
@@ -16,6 +15,7 @@ def app(environ, start_response):
         sys.stderr.flush()
         os._exit(7)
     elif action == "/crash":
+        import ctypes  # here, because not every interpreter of class interpreter can have it
         ctypes.string_at(0)
     elif action == "/sleep":
         time.sleep(float(query["seconds"]))
@@ -28,7 +28,11 @@ def app(environ, start_response):
     elif action == "/hold":
         print("MARK holding", file=sys.stderr)
         sys.stderr.flush()
+        import ctypes
         ctypes.PyDLL(None).sleep(1000)  # with the GIL, as an extension module that loops
+    elif action == "/stuck":
+        import ctypes
+        ctypes.CDLL(None).sleep(1000)  # without it: nothing else is held up, and no exception gets through
     elif action == "/leak":
         leaked.append(b"x" * (int(query["mib"]) << 20))
     body = f"{os.getpid()} {query.get('name', '')}".encode()

@@ -28,6 +28,20 @@ class CtlTest(ControlCase, CtlCase):
         self.start()
         self.assertRegex(self.ctl("workers", "--socket", self.path)[1], r" \?  2 d 7 h\n$")
 
+    def test_watch_shows_it_again_until_ctrl_c(self):
+        self.start()
+        pauses = []
+
+        def pause(seconds):
+            pauses.append(seconds)
+            if len(pauses) == 3:
+                raise KeyboardInterrupt
+
+        with mock.patch.object(ctl.time, "sleep", pause):
+            code, out, _ = self.ctl("status", "--watch", "--socket", self.path)
+        self.assertEqual((code, pauses, out.count("WORKER")), (0, [1.0] * 3, 3))
+        self.assertEqual([name for name, _ in self.asked], ["status"] * 3)
+
     def test_json_is_the_answer_itself(self):
         self.start()
         self.assertEqual(json.loads(self.ctl("status", "--json", "--socket", self.path)[1]), STATUS)

@@ -1,7 +1,9 @@
 """waitress._interpreter with a stand-in for the engine's half, in this interpreter."""
 import importlib.machinery
+import logging
 import os
 import sys
+import tempfile
 import threading
 import types
 import unittest
@@ -138,6 +140,21 @@ class InterpreterTest(unittest.TestCase):
         self.assertFalse(thread.is_alive())
         self.assertEqual(worker.told, [("serving", "asyncio", ""), ("collector", 12), ("retire",)])
         self.assertEqual((self.seen, worker.inbox.closed), (["shutdown"], True))
+
+    def test_log_files_are_opened_anew(self):
+        with tempfile.TemporaryDirectory() as folder:
+            handler = logging.FileHandler(os.path.join(folder, "log"))
+            self.addCleanup(handler.close)
+            logger = logging.getLogger("an_app_of_the_test")
+            logger.addHandler(handler)
+            self.addCleanup(logger.removeHandler, handler)
+            os.rename(handler.baseFilename, os.path.join(folder, "log.1"))
+            worker = Worker()
+            worker.questions = ["reopen"]
+            _interpreter._answer(worker, types.SimpleNamespace(tasks=list), {})
+            self.assertGreaterEqual(int(worker.answers[0]), 1)
+            self.assertEqual(sorted(os.listdir(folder)), ["log", "log.1"])
+            handler.close()
 
     def test_start_up_that_fails_is_told_apart(self):
         worker, self.module.refuses = Worker(), True

@@ -11,45 +11,9 @@ import tempfile
 import unittest
 from unittest import mock
 
-import fake_native
+from logging_case import LoggingCase
 
 from waitress import _datagrams, _logging
-
-fake_native.install()
-
-
-class LoggingCase(unittest.TestCase):
-    """Each test finds and leaves Python's logging as it was at the start of a program."""
-
-    def setUp(self):
-        self.logger, self.root = logging.getLogger("waitress"), logging.getLogger()
-        before = self.logger.level, self.logger.propagate, list(self.logger.handlers), list(self.root.handlers)
-        self.logger.setLevel(logging.NOTSET)
-        self.logger.handlers[:], self.root.handlers[:] = [], []
-        self.logger.propagate = True
-        folder = tempfile.TemporaryDirectory()
-        self.folder = folder.name
-
-        def put_back():
-            _logging.set_up({})
-            for handler in [*self.logger.handlers, *self.root.handlers]:
-                handler.close()
-            self.logger.level, self.logger.propagate, self.logger.handlers[:], self.root.handlers[:] = before
-            logging.Logger.manager._clear_cache()
-            folder.cleanup()
-
-        self.addCleanup(put_back)
-        self.errors = io.StringIO()
-        redirected = contextlib.redirect_stderr(self.errors)
-        redirected.__enter__()
-        self.addCleanup(redirected.__exit__, None, None, None)
-
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
-    def read(self, name):
-        with open(self.path(name), encoding="utf-8") as file:
-            return file.read().splitlines()
 
 
 class SetUpTest(LoggingCase):
@@ -82,43 +46,6 @@ class SetUpTest(LoggingCase):
         self.assertRegex(self.read("log")[0], rf"^\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d,\d{{3}} \[{os.getpid()}\] WARNING waitress\.queue: one$")
         self.assertEqual((len(self.read("log")), seen.getvalue()), (1, "two\n"))
 
-    @unittest.skipIf(os.name == "nt", "an open file can't be renamed there")
-    def test_file_that_was_moved_is_made_anew_without_a_signal(self):
-        _logging.set_up({"log_file": self.path("log")})
-        self.logger.warning("one")
-        os.rename(self.path("log"), self.path("log.1"))
-        self.logger.warning("two")
-        self.assertEqual((len(self.read("log")), len(self.read("log.1"))), (1, 1))
-
-    @unittest.skipIf(os.name == "nt", "an open file can't be renamed there")
-    def test_file_whose_folder_has_gone_sends_entries_to_standard_error_until_it_is_back(self):
-        os.mkdir(self.path("logs"))
-        _logging.set_up({"log_file": self.path("logs/log")})
-        os.rename(self.path("logs"), self.path("logs.1"))
-        self.logger.warning("one")
-        self.logger.warning("two")
-        first, one, two = self.errors.getvalue().splitlines()
-        self.assertRegex(first, r"ERROR waitress: The log file .*log can't be written: .*; entries go to standard error until it can$")
-        self.assertRegex(one + two, r"WARNING waitress: one.*WARNING waitress: two$")
-        os.mkdir(self.path("logs"))
-        self.logger.warning("three")
-        self.assertRegex("".join(self.read("logs/log")), r"WARNING waitress: three$")
-        self.assertEqual(len(self.errors.getvalue().splitlines()), 3)
-
-    @unittest.skipUnless(os.path.exists("/dev/full"), "a device that is always full is Linux's")
-    def test_file_without_room_sends_entries_to_standard_error_without_a_stack(self):
-        _logging.set_up({"log_file": "/dev/full"})
-        self.logger.warning("one")
-        self.logger.warning("two")
-        lines = self.errors.getvalue().splitlines()
-        self.assertEqual(len(lines), 3, lines)
-        self.assertIn("The log file /dev/full can't be written: No space left", lines[0])
-        stream = io.StringIO()
-        _logging.set_up({"log_file": "/dev/full"}, stream)
-        self.logger.warning("three")
-        self.assertIn("three", stream.getvalue())
-        self.assertNotIn("three", self.errors.getvalue())
-
     def test_entry_whose_handler_raises_does_not_end_who_writes_it(self):
         class Broken(logging.Handler):
             def emit(self, record):
@@ -135,10 +62,6 @@ class SetUpTest(LoggingCase):
         self.assertEqual((self.read("log"), len(self.read("log2")), len(self.logger.handlers)), ([], 1, 1))
         _logging.set_up({})
         self.assertEqual((self.logger.handlers, self.logger.propagate), ([], True))
-
-    def test_file_that_can_not_be_opened_is_one_line(self):
-        with self.assertRaisesRegex(OSError, "^The log file .* can't be opened: "):
-            _logging.set_up({"log_file": self.path("none/log")})
 
     def test_json_is_an_object_per_line_whatever_is_in_it(self):
         _logging.set_up({"log_format": "json"}, worker="7")

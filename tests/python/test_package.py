@@ -41,7 +41,7 @@ class PackageTest(unittest.TestCase):
             waitress.serve(app)
         lines = [record.getMessage() for record in logs.records]
         self.assertEqual(lines[0], "Serving on http://127.0.0.1:8080")
-        self.assertRegex(lines[2], r"^CPython 3\.\d+\.\d+, 3 threads, engine 0\.0\.0, fake$")
+        self.assertRegex(lines[2], r"^CPython 3\.\d+\.\d+, 3 threads, 3 requests served at once, engine 0\.0\.0, fake$")
 
     def test_profile_prints_statistics(self):
         self.assertIn("function calls", run_python('waitress.profile("sum(range(10))", {}, {}, (), False)').stdout)

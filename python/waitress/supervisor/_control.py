@@ -157,7 +157,7 @@ class Control:
             else:
                 with connection:
                     try:
-                        connection.send(_line({"error": fault}))
+                        connection.send(answer({"error": fault}))
                     except OSError:
                         pass
 
@@ -211,7 +211,7 @@ class Client:
             self._begin(lambda reply: reply({"error": f"The line is longer than {MAX_LINE} bytes"}))
         elif end:
             self._received = rest
-            self._begin(lambda reply: self._run(bytes(line), reply))
+            self._begin(lambda reply: obey(bytes(line), self._control.command, reply))
         else:
             self._restart_timer(IDLE_SECONDS)
 
@@ -229,27 +229,8 @@ class Client:
         self._restart_timer(COMMAND_SECONDS, lambda: reply({"error": "The server has not answered in time"}))
         run(reply)
 
-    def _run(self, line: bytes, reply: Reply) -> None:
-        try:
-            arguments = json.loads(line)
-        except (ValueError, RecursionError):
-            reply({"error": "The line is not JSON"})
-            return
-        name = arguments.pop("command", None) if isinstance(arguments, dict) else None
-        if name not in COMMANDS:
-            reply({"error": f"There is no such command; known are {', '.join(COMMANDS)}"})
-            return
-        try:
-            self._control.command(name, arguments, reply)
-        except Exception as error:
-            logger.exception("The control command %s failed", name)
-            reply({"error": f"{type(error).__name__}: {error}"})
-
     def _send(self, result: dict[str, Any]) -> None:
-        answer = _line(result)
-        if len(answer) > MAX_ANSWER:
-            answer = _line({"error": f"The answer is longer than {MAX_ANSWER} bytes"})
-        self._answer = memoryview(answer)
+        self._answer = memoryview(answer(result))
         self._restart_timer(STALL_SECONDS)
         self._flush()
 
@@ -281,5 +262,25 @@ class Client:
         self._timer = self._control.loop.call_later(seconds, action or self.close)
 
 
-def _line(value: dict[str, Any]) -> bytes:
-    return json.dumps(value).encode() + b"\n"
+def obey(line: bytes | str, command: Command, reply: Reply) -> None:
+    """Have one line carried out; ``reply`` gets the result, or why there is none."""
+    try:
+        arguments = json.loads(line)
+    except (ValueError, RecursionError):
+        reply({"error": "The line is not JSON"})
+        return
+    name = arguments.pop("command", None) if isinstance(arguments, dict) else None
+    if name not in COMMANDS:
+        reply({"error": f"There is no such command; known are {', '.join(COMMANDS)}"})
+        return
+    try:
+        command(name, arguments, reply)
+    except Exception as error:
+        logger.exception("The control command %s failed", name)
+        reply({"error": f"{type(error).__name__}: {error}"})
+
+
+def answer(result: dict[str, Any]) -> bytes:
+    """The line that answers."""
+    line = json.dumps(result).encode() + b"\n"
+    return line if len(line) <= MAX_ANSWER else answer({"error": f"The answer is longer than {MAX_ANSWER} bytes"})

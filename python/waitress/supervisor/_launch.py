@@ -53,8 +53,8 @@ class Launch:
         self._wakers = [sender for sender, _ in pairs]
         self._receivers = [receiver for _, receiver in pairs]
 
-    def start(self, slot: int, name: str, generation: int, max_requests: int) -> Started:
-        """OSError when the system can't."""
+    def start(self, slot: int, name: str, generation: int, max_requests: int, again: bool = False) -> Started:
+        """OSError when the system can't. ``again``: the service runs, and this worker is not to judge anew what was good at its start."""
         ours, theirs = socket.socketpair()
         reading, writing = os.pipe()
         try:
@@ -64,7 +64,7 @@ class Launch:
             handoff = {
                 "slot": slot, "slots": self._board.slots, "name": name, "sockets": self._sockets, "board": self._board.fd,
                 "wakers": wakers, "waker": waker, "control": theirs.fileno(), "max_requests": max_requests,
-                "generation": generation, "metrics": self._metrics[0] if self._metrics else -1, **self._extra,
+                "generation": generation, "again": again, "metrics": self._metrics[0] if self._metrics else -1, **self._extra,
             }  # fmt: skip
             environ = {key: value for key, value in os.environ.items() if key not in NOT_INHERITED}
             environ.update(self._environment)

@@ -49,7 +49,7 @@ class Loop:
         self._selector = selectors.DefaultSelector()
         self._timers: list[tuple[float, int, Timer]] = []
         self._order = itertools.count()
-        self._running = False
+        self._running = True
         self._wake, self._wake_end = socket.socketpair()
         self._previous: list[tuple[int, object]] = []
         self._previous_wake: int | None = None
@@ -101,12 +101,19 @@ class Loop:
 
     def run(self) -> None:
         """Until stop()."""
-        self._running = True
         while self._running:
             self.turn(None)
 
     def stop(self) -> None:
         self._running = False
+
+    def stop_from_outside(self) -> None:
+        """stop(), from another thread."""
+        self._running = False
+        try:
+            self._wake_end.send(b"\0")  # the number of no signal
+        except BlockingIOError:
+            pass  # full: it wakes anyway
 
     def turn(self, longest: float | None) -> None:
         """Wait for the next thing to do, at most ``longest`` seconds (None: as long as it takes), and do it."""

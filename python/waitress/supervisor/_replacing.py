@@ -50,6 +50,9 @@ class Replacing:
         fixed = [name for name in FIXED if values[name] != before[name]]
         if fixed:
             logger.warning("Changed, but in force only after a restart: %s", ", ".join(fixed))
+        if values.get("otlp_endpoint") != before.get("otlp_endpoint"):
+            # The supervisor's exporter is the engine's, made at the start; a second one would count everything twice until the first is gone.
+            logger.warning("otlp_endpoint has changed: traces follow it with the new workers, metrics only after a restart")
         supervisor.generation += 1
         logger.info("Reload: generation %d; workers are replaced as new ones are ready", supervisor.generation)
         supervisor.tell("reloading")

@@ -141,8 +141,10 @@ class Supervisor:
         name = str(next(self._names))
         recycling = _recycle.Recycling(self.values, self.loop.now)
         self.board.begin(slot)
+        # A reload may bring a log file's new place, so its workers judge it; if they refuse, the old ones stay.
+        again = self.state != "starting" and not self.replacing.reloading
         try:
-            started = self.launch.start(slot, name, self.generation, recycling.max_requests)
+            started = self.launch.start(slot, name, self.generation, recycling.max_requests, again)
         except OSError as error:
             self.board.end(slot)
             pause = place.respawn.failed()

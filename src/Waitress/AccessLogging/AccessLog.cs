@@ -37,7 +37,8 @@ internal sealed class AccessLog : IDisposable
     /// <param name="settings">The server's.</param>
     /// <param name="worker">The name of this worker process; null without a supervisor.</param>
     /// <param name="log">Where the log's own troubles are told.</param>
-    public static AccessLog? Open(Settings settings, string? worker, Mailbox log)
+    /// <param name="patient">A file whose folder has gone since the service began is no reason not to serve: it is told of, and tried again.</param>
+    public static AccessLog? Open(Settings settings, string? worker, Mailbox log, bool patient = false)
     {
         if (settings.AccessLogFile is not { } path)
             return null;
@@ -45,7 +46,9 @@ internal sealed class AccessLog : IDisposable
             ?? throw new ArgumentException($"access_logformat: {refused}", nameof(settings));
 
         // Whole: an app may change the working folder.
-        return new AccessLog(format, path == StandardOutput ? LogFile.OpenStandardOutput() : LogFile.Open(Path.GetFullPath(path)), log);
+        var whole = Path.GetFullPath(path);
+        var file = path == StandardOutput ? LogFile.OpenStandardOutput() : patient ? LogFile.OpenOrMiss(whole) : LogFile.Open(whole);
+        return new AccessLog(format, file, log);
     }
 
     public void Start() => _writer.Start();

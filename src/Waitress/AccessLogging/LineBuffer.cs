@@ -152,8 +152,9 @@ internal sealed class LineBuffer
         var text = !value.ContainsAnyExceptInRange('\0', '\xff') && Utf8.IsValid(bytes) ? Encoding.UTF8.GetString(bytes) : value.ToString();
         foreach (var rune in text.EnumerateRunes())
         {
-            // Control characters of Latin-1, and the two that end a line in JavaScript.
-            if (rune.Value is < 0x20 or (>= 0x7f and <= 0x9f) or '"' or '\\' or 0x2028 or 0x2029)
+            // Control characters of Latin-1, the two that end a line in JavaScript, and those with which Unicode turns the direction of what is shown (UAX #9): a
+            // reader of the log would see another text than there is.
+            if (rune.Value is < 0x20 or (>= 0x7f and <= 0x9f) or '"' or '\\' or 0x2028 or 0x2029 or 0x061c or 0x200e or 0x200f or (>= 0x202a and <= 0x202e) or (>= 0x2066 and <= 0x2069))
                 AddJsonEscape(rune.Value);
             else
                 _length += rune.EncodeToUtf8(Room(4));

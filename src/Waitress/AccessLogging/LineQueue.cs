@@ -16,7 +16,7 @@ internal sealed class LineBlock(int size)
 /// Lines on their way to the writer, in the order in which they were added. Any thread adds, one takes. Bounded: what does not fit, because
 /// the file can't be written or its reader has stopped, is counted and lost; whoever adds never waits for the file.
 /// </summary>
-internal sealed class LineQueue(int most = LineQueue.MostBytes, TimeSpan? linger = null)
+internal sealed class LineQueue(int most = LineQueue.MostBytes, TimeSpan? linger = null, int blockSize = LineQueue.BlockSize)
 {
     /// <summary>Some 25,000 lines: seconds of a busy server, and little beside its other memory.</summary>
     public const int MostBytes = 4 * 1024 * 1024;
@@ -79,7 +79,7 @@ internal sealed class LineQueue(int most = LineQueue.MostBytes, TimeSpan? linger
                     wake = true;
                 }
 
-                _current = line.Length > BlockSize ? new LineBlock(line.Length) : _free.TryPop(out var free) ? free : new LineBlock(BlockSize);
+                _current = line.Length > blockSize ? new LineBlock(line.Length) : _free.TryPop(out var free) ? free : new LineBlock(blockSize);
             }
 
             line.CopyTo(_current.Bytes.AsSpan(_current.Length));
@@ -132,7 +132,7 @@ internal sealed class LineQueue(int most = LineQueue.MostBytes, TimeSpan? linger
         {
             _bytes -= block.Length;
             (block.Length, block.Lines) = (0, 0);
-            if (block.Bytes.Length == BlockSize && _free.Count < 2)
+            if (block.Bytes.Length == blockSize && _free.Count < 2)
                 _free.Push(block);
             return lost > 0 && Count(lost);
         }

@@ -21,6 +21,9 @@ internal sealed class LogFile : IDisposable
 
     private LogFile(string path, FileStream windows) => (Path, _windows) = (path, windows);
 
+    // One that could not be opened.
+    private LogFile(string path, string missing) => (Path, _descriptor, Missing) = (path, -1, missing);
+
     /// <summary>As configured; "-" for standard output.</summary>
     public string Path { get; }
 
@@ -29,6 +32,9 @@ internal sealed class LogFile : IDisposable
 
     /// <summary>Whether it is a file with a name that may be moved away or cut: a regular one that was opened by its name.</summary>
     public bool IsNamed => _stream != 0 && Status is { Kind: FileKind.Regular };
+
+    /// <summary>Why there is no file behind the name: it takes nothing until it is opened anew. Else null.</summary>
+    public string? Missing { get; }
 
     public bool IsPipe => Status is { Kind: FileKind.Pipe };
 
@@ -57,6 +63,19 @@ internal sealed class LogFile : IDisposable
         return new LogFile(path, stream, descriptor, Posix.StatusOf(descriptor), readable);
     }
 
+    /// <summary>As <see cref="Open"/>, but for one that can't be opened, which then stands for it.</summary>
+    public static LogFile OpenOrMiss(string path)
+    {
+        try
+        {
+            return Open(path);
+        }
+        catch (IOException e)
+        {
+            return new LogFile(path, missing: e.Message);
+        }
+    }
+
     /// <summary>Standard output as the process was started with it.</summary>
     public static LogFile OpenStandardOutput() => OperatingSystem.IsWindows()
         ? throw new IOException("The access log can't be written to standard output on Windows yet: name a file")
@@ -65,7 +84,9 @@ internal sealed class LogFile : IDisposable
     /// <summary>How many bytes were taken, fewer than all or 0 with the reason when there is no room.</summary>
     public int Write(ReadOnlySpan<byte> bytes, out string? error, out bool again)
     {
-        (error, again) = (null, false);
+        (error, again) = (Missing, false);
+        if (Missing is not null)
+            return 0;
         if (_windows is not null)
             return WriteOnWindows(bytes, out error);
         var written = Posix.Write(_descriptor, bytes, out var number);

@@ -118,6 +118,8 @@ internal sealed class LogWriter : IDisposable
     private void Write(LineBlock block)
     {
         (_block, _done) = (block, 0);
+        if (_file.Missing is not null)
+            OpenAnew();
         if (_file.IsNamed && _time.GetElapsedTime(_lookedAt) >= LookPause)
             Look();
         while (!TryWrite(block.Content, ref _done, out var again))
@@ -129,7 +131,9 @@ internal sealed class LogWriter : IDisposable
             }
 
             ReopenWhenAsked();
-            if (_file.IsNamed)
+            if (_file.Missing is not null)
+                OpenAnew();
+            else if (_file.IsNamed)
                 Look();
         }
 
@@ -281,7 +285,7 @@ internal sealed class LogWriter : IDisposable
         catch (IOException e)
         {
             // Once: it is tried again with every look.
-            if (!_notReopened)
+            if (!_notReopened && _file.Missing is null)
                 _log.Post(LogEvent.AccessLogNotReopened, e.Message);
             _notReopened = true;
             return;

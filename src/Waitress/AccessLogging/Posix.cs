@@ -10,7 +10,7 @@ namespace Waitress.AccessLogging;
 /// <remarks>
 /// fopen() because open() takes a variable number of arguments, which P/Invoke can't pass on every system, and its flags have other numbers
 /// on each; nothing is ever written through the stream. The rest goes through .NET's own native library, which hides that `struct stat`
-/// differs: linked into our file, it is of the version that we are built with, and a test compares what it tells with stat(1).
+/// differs: linked into our file, it is of the version that we are built with, and a test compares what it tells with stat(1). Beside logs, FileStamp asks here.
 /// </remarks>
 internal static class Posix
 {
@@ -21,7 +21,7 @@ internal static class Posix
     private const int TypeMask = 0xF000, Fifo = 0x1000, Directory = 0x4000, Regular = 0x8000;
 
     // .NET's FileStatus: far larger than it is today, so that it can't write beyond.
-    private const int StatusSize = 512, ModeAt = 4, SizeAt = 16, DeviceAt = 88, InodeAt = 104;
+    private const int StatusSize = 512, ModeAt = 4, SizeAt = 16, ChangedAt = 56, DeviceAt = 88, InodeAt = 104;
 
     /// <summary>A stream of the C library, for <see cref="Close"/>; 0 and the error when the file can't be opened.</summary>
     public static nint Open(string path, string mode, out int error)
@@ -69,6 +69,7 @@ internal static class Posix
         var type = MemoryMarshal.Read<int>(status[ModeAt..]) & TypeMask;
         return new FileStatus(
             MemoryMarshal.Read<long>(status[DeviceAt..]), MemoryMarshal.Read<long>(status[InodeAt..]), MemoryMarshal.Read<long>(status[SizeAt..]),
+            (MemoryMarshal.Read<long>(status[ChangedAt..]) * 1_000_000_000) + MemoryMarshal.Read<long>(status[(ChangedAt + 8)..]),
             type switch
             {
                 Regular => FileKind.Regular,
@@ -116,8 +117,8 @@ internal enum FileKind
     Regular, Pipe, Folder, Other,
 }
 
-/// <summary>Which file it is (device and inode), how long, and of which kind.</summary>
-internal readonly record struct FileStatus(long Device, long Inode, long Size, FileKind Kind)
+/// <summary>Which file it is (device and inode), how long, when anything of it was last changed (ctime, in nanoseconds), and of which kind.</summary>
+internal readonly record struct FileStatus(long Device, long Inode, long Size, long Changed, FileKind Kind)
 {
     public bool IsSameFile(FileStatus other) => (Device, Inode) == (other.Device, other.Inode);
 }

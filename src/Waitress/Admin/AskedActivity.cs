@@ -53,7 +53,13 @@ internal sealed class AskedActivity(Questions questions, Action wake) : IActivit
     private void Ask(Question question)
     {
         lock (_gate)
+        {
+            // A supervisor that hangs takes none; those who have asked the first ones wait no more.
+            if (_due.Count == Questions.Most)
+                _due.RemoveAt(0);
             _due.Add(question);
+        }
+
         wake();
     }
 }

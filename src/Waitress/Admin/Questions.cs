@@ -9,7 +9,9 @@ internal sealed class Questions(TimeProvider time)
     /// <summary>How long a worker has for its answer: it needs its GIL for it.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
-    private const int Most = 32;
+    /// <summary>How many may wait at once. Those that do are the latest, since all wait equally long: so whoever keeps questions for somebody who does
+    /// not take them may forget all but as many.</summary>
+    public const int Most = 32;
 
     private readonly Lock _gate = new();
     private readonly Dictionary<long, TaskCompletionSource<string?>> _open = [];

@@ -74,7 +74,7 @@ internal static partial class SettingsTable
         new("control_socket", Supervision, PathOrNone, null)
         {
             Origin = "XDG base directories", Apply = Elsewhere, DefaultText = "a file of the user's runtime directory, where there is a supervisor",
-            Help = "Path of the unix socket that waitress-ctl talks to; only its owner may.",
+            Help = "Path of the unix socket that waitress-ctl talks to, on Windows the name of a pipe; only its owner may. Stated, a server without a supervisor has one too.",
             Difference = "New.",
         },
     ];

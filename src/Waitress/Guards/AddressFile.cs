@@ -19,9 +19,9 @@ internal sealed class AddressFile
     private const int LongestLine = 4096;
 
     private readonly string _path;
-    private Stamp _read, _seen;
+    private FileStamp _read, _seen;
 
-    private AddressFile(string path, AddressSet addresses, Stamp read)
+    private AddressFile(string path, AddressSet addresses, FileStamp read)
     {
         (_path, Addresses) = (path, addresses);
         _read = _seen = read;
@@ -35,7 +35,7 @@ internal sealed class AddressFile
     /// <summary>Reads a file; null with the reason, in one line that names the file, when it can't be had or an entry is none.</summary>
     public static AddressFile? Open(string path, out string? error)
     {
-        var stamp = Stamp.Of(path);
+        var stamp = FileStamp.Of(path);
         error = Read(path, out var addresses);
         return error is null ? new AddressFile(path, addresses!, stamp) : null;
     }
@@ -49,7 +49,7 @@ internal sealed class AddressFile
     public bool Look(out string? error)
     {
         error = null;
-        var now = Stamp.Of(_path);
+        var now = FileStamp.Of(_path);
         var rests = now == _seen;
         _seen = now;
         if (!rests || now == _read)
@@ -57,7 +57,7 @@ internal sealed class AddressFile
         error = Read(_path, out var addresses);
 
         // Changed while it was read: whatever came of it, the next look has the final word.
-        if (Stamp.Of(_path) != now)
+        if (FileStamp.Of(_path) != now)
         {
             error = null;
             return false;
@@ -112,24 +112,4 @@ internal sealed class AddressFile
         UnauthorizedAccessException => "it can't be read: permission denied, or it is a folder",
         _ => "it can't be read",
     };
-
-    /// <summary>
-    /// By what a change is noticed. .NET does not show inode numbers; the time of creation stands for them, since a file that was put in the
-    /// place of another has one of its own.
-    /// </summary>
-    private readonly record struct Stamp(DateTime Created, DateTime Written, long Length)
-    {
-        public static Stamp Of(string path)
-        {
-            try
-            {
-                var file = new FileInfo(path);
-                return file.Exists ? new Stamp(file.CreationTimeUtc, file.LastWriteTimeUtc, file.Length) : default;
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException or SecurityException)
-            {
-                return default;
-            }
-        }
-    }
 }

@@ -91,6 +91,14 @@ internal sealed class ClientGuard : IDisposable
         return Refusal.TooManyRequests with { RetryAfter = wait };
     }
 
+    /// <summary>Counts a request that was refused for what it is, before anybody could say whose it is: nobody sends bad ones for nothing. A proxy's are its clients'.</summary>
+    /// <param name="peer">As for <see cref="Judge"/>.</param>
+    public void Charge(IPAddress? peer)
+    {
+        if (_rates is not null && peer is not null && !_proxies.Trusts(peer))
+            _rates.Take(ClientTable.Key(peer));
+    }
+
     public void Dispose() => _lists?.Dispose();
 
     // IPAddress also reads identifiers such as `0x7f000001`, which a proxy has not meant as an address.

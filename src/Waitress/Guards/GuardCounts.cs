@@ -67,6 +67,13 @@ internal sealed class GuardCounts(Mailbox? log, TimeProvider time, Action<GuardR
         }
     }
 
+    /// <summary>Tells of those that no pause would come for any more; at the stop, while there is somebody to tell.</summary>
+    public void TellRest()
+    {
+        lock (_gate)
+            Tell();
+    }
+
     public void Dispose()
     {
         lock (_gate)

@@ -4,8 +4,8 @@ namespace Waitress.Guards;
 
 /// <summary>
 /// How many connections each client address has open, over all worker processes of the service. What this process has is exact; of it a
-/// copy stands in shared memory for the others, who add up what they find. Two that accept at the same moment may both see one place
-/// left, and beyond 8,192 addresses per process the others may not see some. Any thread.
+/// copy stands in shared memory for the others, who add up what they find. Each tells of its own first and adds up then, so of two that accept at the same moment for
+/// the last place at least one sees the other, and both may give way. Beyond 8,192 addresses per process the others may not see some. Any thread.
 /// </summary>
 /// <param name="limit">Connections of one address.</param>
 /// <param name="shared">Where others see them; null for a process alone.</param>
@@ -20,10 +20,17 @@ internal sealed class OpenPerAddress(int limit, SharedCounts? shared)
         lock (_gate)
         {
             var own = _open.GetValueOrDefault(client);
-            if (own + (shared?.Others(client) ?? 0) >= limit)
+            if (own >= limit)
                 return null;
-            _open[client] = own + 1;
             shared?.Tell(client, own + 1);
+            Interlocked.MemoryBarrier(); // Told before the others are read, on every processor.
+            if (own + (shared?.Others(client) ?? 0) >= limit)
+            {
+                shared?.Tell(client, own);
+                return null;
+            }
+
+            _open[client] = own + 1;
         }
 
         return new Place(this, client);

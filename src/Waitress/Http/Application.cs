@@ -112,7 +112,16 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
             context.ClientLost();
 
         // While the exchange still has all of its request; what is done here delays the connection's next request.
-        observed?.Invoke(context);
+        try
+        {
+            observed?.Invoke(context);
+        }
+        catch (Exception e)
+        {
+            // A fault of whoever counts or writes must not leave the exchange, and the stop, waiting for an end.
+            log.Post(LogEvent.EngineFault, e);
+        }
+
         context.End();
         inFlight.Leave();
     }
@@ -126,8 +135,10 @@ internal sealed class Application(Settings settings, RequestQueue<Exchange> queu
         var connect = loops is not null && exchange is { IsMultiplexed: true, AsksForWebSocket: true } ? exchange.ConnectProtocol : null;
         var refusal = _guard.Check(request.Method, request.RawTarget, request.Protocol, request.Headers, exchange.Received, connect)
             ?? _proxies.Apply(exchange.Received, exchange.Peer.Address, exchange.Client);
-        if (clients is not null)
-            refusal ??= clients.Judge(exchange.Peer.Address, exchange.Client.RemoteAddr);
+        if (refusal is not null)
+            clients?.Charge(exchange.Peer.Address);
+        else
+            refusal = clients?.Judge(exchange.Peer.Address, exchange.Client.RemoteAddr);
         foreach (var warning in exchange.Client.Warnings)
             log.Post(LogEvent.ProxyHeaders, warning);
         return refusal;

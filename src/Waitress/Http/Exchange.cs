@@ -149,6 +149,9 @@ internal sealed class Exchange : IValueTaskSource
     /// <summary>Its place in a trace, where spans are made; default otherwise.</summary>
     public RequestTrace Trace { get; set; }
 
+    /// <summary>Kept from span to span, as long as the connection's requests are alike.</summary>
+    public SpanEnds? Ends { get; set; }
+
     public bool IsHead => HttpMethods.IsHead(Request.Method);
 
     /// <summary>The target without its query, for log entries.</summary>

@@ -5,7 +5,7 @@ namespace Waitress.Http;
 
 /// <summary>
 /// Counts the frames of an HTTP/2 connection that ask for work and bring no request on: pings, settings, priorities, frames of unknown types, and
-/// those without content. Kestrel bounds streams, resets and header lists, but answers such frames for as long as the client likes
+/// those without content but padding. Kestrel bounds streams, resets and header lists, but answers such frames for as long as the client likes
 /// (CVE-2019-9512, -9513, -9515, -9518). Sees the bytes in any division, in linear time, and keeps none. Resets and window updates are not
 /// counted: a client that reads much, for many users, sends many of them.
 /// </summary>
@@ -16,11 +16,13 @@ internal sealed class FrameMeter(TimeProvider clock)
 
     private const int HeaderLength = 9; // RFC 9113 section 4.1
 
+    private const byte EndStream = 1, Padded = 8;
+
     private readonly byte[] _header = new byte[HeaderLength];
     private int _seen; // Bytes of the header.
     private uint _payload; // Bytes that are still to come of the frame.
     private readonly TableSize _settings = new();
-    private bool _inSettings;
+    private bool _inSettings, _padded;
     private double _allowance = Burst;
     private long _since = clock.GetTimestamp();
 
@@ -51,6 +53,14 @@ internal sealed class FrameMeter(TimeProvider clock)
     {
         while (!bytes.IsEmpty && !IsFlooded)
         {
+            if (_padded && _payload > 0)
+            {
+                // RFC 9113 section 6.1: a byte that tells how much of the rest is padding.
+                _padded = false;
+                if (bytes[0] == _payload - 1)
+                    Charge();
+            }
+
             if (_payload > 0)
             {
                 var skipped = (int)Math.Min(_payload, (uint)bytes.Length);
@@ -72,6 +82,7 @@ internal sealed class FrameMeter(TimeProvider clock)
             _inSettings = (FrameType)_header[3] == FrameType.Settings;
             if (_inSettings)
                 _settings.Begin();
+            _padded = (FrameType)_header[3] == FrameType.Data && (_header[4] & (Padded | EndStream)) == Padded;
             if (IsIdle((FrameType)_header[3], _header[4]))
                 Charge();
         }
@@ -79,7 +90,7 @@ internal sealed class FrameMeter(TimeProvider clock)
 
     private bool IsIdle(FrameType type, byte flags) => type switch
     {
-        FrameType.Data => _payload == 0 && (flags & 1) == 0, // END_STREAM
+        FrameType.Data => _payload == 0 && (flags & EndStream) == 0,
         FrameType.Headers or FrameType.Continuation => _payload == 0,
         FrameType.Reset or FrameType.WindowUpdate => false,
         _ => true,

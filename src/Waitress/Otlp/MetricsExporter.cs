@@ -30,7 +30,7 @@ internal sealed class MetricsExporter : IDisposable
     {
         (_service, _settings, _endpoint, _log, _time) = (service, settings.Otel, settings.OtlpEndpoint!, log, time);
         var url = OtlpClient.Address(_endpoint, "metrics");
-        _client = new OtlpClient(url, _settings.Headers, _settings.Timeout, time);
+        _client = new OtlpClient(url, _settings, time);
         _health = new OtlpHealth("Metrics", url, log);
         _thread = new Thread(Run) { IsBackground = true, Name = "waitress-otlp-metrics" };
     }

@@ -3,10 +3,12 @@
 // Promises that no request waits for a collector: what is to be sent is bounded, and so is the time of an attempt. Calls are synchronous, because asynchronous ones
 // would go on upon the I/O thread (inline completions). Which process exports what: each that serves its own spans; the metrics, which are the whole service's, the
 // supervisor, or without one the process that serves.
+using System.IO.Compression;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Text;
+using Waitress.Configuration;
 
 namespace Waitress.Otlp;
 
@@ -44,27 +46,28 @@ internal sealed class OtlpClient : IDisposable
     private readonly Uri _url;
     private readonly IReadOnlyList<KeyValuePair<string, string>> _headers;
     private readonly TimeProvider _time;
+    private readonly MemoryStream? _zipped;
 
     /// <param name="url">Of the signal.</param>
-    /// <param name="headers">For each message.</param>
-    /// <param name="timeout">Of an attempt.</param>
+    /// <param name="settings">Headers for each message, the time of an attempt, and whether messages are compressed.</param>
     /// <param name="time">The clock for a Retry-After that is a date.</param>
-    public OtlpClient(Uri url, IReadOnlyList<KeyValuePair<string, string>> headers, TimeSpan timeout, TimeProvider time)
+    public OtlpClient(Uri url, OtelSettings settings, TimeProvider time)
     {
-        (_url, _headers, _time) = (url, headers, time);
+        (_url, _headers, _time) = (url, settings.Headers, time);
+        _zipped = settings.Gzip ? new MemoryStream() : null;
         var handler = new SocketsHttpHandler
         {
             AllowAutoRedirect = false,
             UseCookies = false,
             UseProxy = false,
             ActivityHeadersPropagator = null,
-            ConnectTimeout = timeout,
+            ConnectTimeout = settings.Timeout,
 
             // A name that changes its address is looked up again.
             PooledConnectionLifetime = TimeSpan.FromMinutes(5),
             PooledConnectionIdleTimeout = TimeSpan.FromMinutes(2),
         };
-        _http = new HttpClient(handler) { Timeout = timeout, MaxResponseContentBufferSize = MostAnswer };
+        _http = new HttpClient(handler) { Timeout = settings.Timeout, MaxResponseContentBufferSize = MostAnswer };
     }
 
     /// <summary>The address of a signal below the endpoint, as OTEL_EXPORTER_OTLP_ENDPOINT is defined.</summary>
@@ -75,8 +78,10 @@ internal sealed class OtlpClient : IDisposable
     {
         try
         {
-            using var request = new HttpRequestMessage(HttpMethod.Post, _url) { Content = new ReadOnlyMemoryContent(message) };
+            using var request = new HttpRequestMessage(HttpMethod.Post, _url) { Content = new ReadOnlyMemoryContent(_zipped is null ? message : Zipped(message)) };
             request.Content.Headers.ContentType = new MediaTypeHeaderValue(MediaType);
+            if (_zipped is not null)
+                request.Content.Headers.ContentEncoding.Add("gzip");
             request.Headers.UserAgent.Add(new ProductInfoHeaderValue("OTel-OTLP-Exporter-Waitress", Metrics.Service.Version));
             foreach (var (name, value) in _headers)
                 request.Headers.TryAddWithoutValidation(name, value);
@@ -98,6 +103,15 @@ internal sealed class OtlpClient : IDisposable
     }
 
     public void Dispose() => _http.Dispose();
+
+    // In memory that is kept: the fastest level, which leaves a tenth of spans that are much alike.
+    private ReadOnlyMemory<byte> Zipped(ReadOnlyMemory<byte> message)
+    {
+        _zipped!.SetLength(0);
+        using (var gzip = new GZipStream(_zipped, CompressionLevel.Fastest, leaveOpen: true))
+            gzip.Write(message.Span);
+        return _zipped.GetBuffer().AsMemory(0, (int)_zipped.Length);
+    }
 
     private Attempt Read(HttpResponseMessage answer)
     {

@@ -15,6 +15,9 @@ internal sealed class SpanExporter : IDisposable
     // At the stop, for what is queued.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
+    // Some 900 spans: a message costs server and collector as much as a few dozen spans do.
+    private const int BatchSize = 256 * 1024;
+
     private readonly LineQueue _queue;
     private readonly Settings _settings;
     private readonly string? _worker;
@@ -33,8 +36,8 @@ internal sealed class SpanExporter : IDisposable
     {
         (_settings, _worker, _figures, _time) = (settings, worker, figures, time);
         var url = OtlpClient.Address(settings.OtlpEndpoint!, "traces");
-        _queue = new LineQueue(linger: settings.Otel.Delay);
-        _client = new OtlpClient(url, settings.Otel.Headers, settings.Otel.Timeout, time);
+        _queue = new LineQueue(linger: settings.Otel.Delay, blockSize: BatchSize);
+        _client = new OtlpClient(url, settings.Otel, time);
         _health = new OtlpHealth("Traces", url, log);
         _thread = new Thread(Run) { IsBackground = true, Name = "waitress-otlp-traces" };
         Tracer = new Tracer(settings, _queue, log, figures, time);

@@ -15,6 +15,9 @@ internal sealed record Handoff(int Slot, IReadOnlyList<long> Sockets, int Board,
     /// <summary>The worker's name in the supervisor's log; null where there is no supervisor.</summary>
     public string? Name { get; init; }
 
+    /// <summary>The service runs already, and this worker joins it: what was good at its start is not judged anew.</summary>
+    public bool Again { get; init; }
+
     /// <summary>The file of the metrics' board; -1 for none.</summary>
     public int Metrics { get; init; } = -1;
 
@@ -28,6 +31,7 @@ internal sealed record Handoff(int Slot, IReadOnlyList<long> Sockets, int Board,
             [.. wakers.Select(item => (int)(item as long? ?? -1))], Number("max_requests", 0))
         {
             Name = values.GetValueOrDefault("name") as string,
+            Again = values.GetValueOrDefault("again") is true,
             Metrics = (int)Number("metrics", -1),
         };
 

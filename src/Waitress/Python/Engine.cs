@@ -37,6 +37,7 @@ internal static class Engine
         Add(engine, "requests"u8, new Function("requests", 0, _ => Requests(server.Orders)).ToPython(type));
         Add(engine, "interrupt"u8, new Function("interrupt", 2,
             values => PyNumbers.From(server.Pool?.Interrupt(PyNumbers.ToInt64(values[0]), values[1]) ?? false)).ToPython(type));
+        Add(engine, "figures"u8, new Function("figures", 0, _ => PyValues.FromDictionary(server.Figures())).ToPython(type));
         Add(engine, "memory"u8, new Function("memory", 0, _ => Memory()).ToPython(type));
         Add(engine, "called"u8, new Function("called", 1, values => Called(server, PyTexts.ToText(values[0]))).ToPython(type));
         Add(engine, "collector"u8, new Function("collector", 1, values => Told(server, values[0])).ToPython(type));

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Waitress.Admin;
 using Waitress.Configuration;
 using Waitress.CPython;
 using Waitress.Http;
@@ -22,6 +23,7 @@ internal static class Module
         Add(module, interpreter, "command_line"u8, new Function("command_line", 1, ParseCommandLine));
         Add(module, interpreter, "help_text"u8, new Function("help_text", 2, HelpText));
         Add(module, interpreter, "configure"u8, new Function("configure", 5, arguments => Configure(arguments, interpreter)));
+        Add(module, interpreter, "control_pipe"u8, new Function("control_pipe", 1, arguments => OpenControlPipe(arguments, interpreter)));
         if (!OperatingSystem.IsWindows())
             AddForkHooks(module, interpreter);
     }
@@ -46,6 +48,36 @@ internal static class Module
             action();
             return Singletons.NewNone();
         });
+    }
+
+    /// <summary>control_pipe(name): a <see cref="ControlPipe"/> as a namespace of functions; OSError with one line.</summary>
+    private static PyNew OpenControlPipe(PyArguments arguments, Interpreter interpreter)
+    {
+        var pipe = ControlPipe.Open(PyTexts.ToText(arguments[0]), TimeProvider.System);
+        using var types = PyObjects.Import("types"u8).OrThrow();
+        using var make = PyObjects.GetAttribute(types, "SimpleNamespace"u8).OrThrow();
+        using var made = PyObjects.Call(make).OrThrow();
+        Add(made, interpreter, "take"u8, new Function("take", 0, _ => Take(pipe)));
+        Add(made, interpreter, "answer"u8, new Function("answer", 1, values =>
+        {
+            pipe.Answer(PyTexts.ToText(values[0]));
+            return Singletons.NewNone();
+        }));
+        Add(made, interpreter, "close"u8, new Function("close", 0, _ =>
+        {
+            using (PythonThread.Detach())
+                pipe.Dispose();
+            return Singletons.NewNone();
+        }));
+        return made.Move();
+    }
+
+    private static PyNew Take(ControlPipe pipe)
+    {
+        string? line;
+        using (PythonThread.Detach())
+            line = pipe.Take();
+        return line is null ? Singletons.NewNone() : PyTexts.FromText(line);
     }
 
     private static PyNew ParseCommandLine(PyArguments arguments)

@@ -75,6 +75,7 @@ internal sealed record LogEvent(int Id, string Logger, int Level, string Text)
     public static readonly LogEvent OtlpBack = new(203, "waitress", Warning, "{0} are exported to {1} again{2}");
     public static readonly LogEvent OtlpPartial = new(204, "waitress", Warning, "{0} does not take all {1}: {2}");
     public static readonly LogEvent SpansDropped = new(205, "waitress", Warning, "Spans are dropped: {0} takes them more slowly than requests come");
+    public static readonly LogEvent TracesLimited = new(206, "waitress", Info, "More than {0} traces per second would begin here: the others are not recorded. OTEL_TRACES_SAMPLER, where it is set, decides instead");
 
     /// <summary>Every row, for the documentation and the tests.</summary>
     public static IReadOnlyList<LogEvent> All { get; } =
@@ -84,7 +85,7 @@ internal sealed record LogEvent(int Id, string Logger, int Level, string Text)
         AccessLogBack, AccessLogLost, AccessLogReopened, AccessLogNotReopened, AccessLogCopied, AccessLogCut, AccessLogLeft, AdminServing,
         OtherLayout, Certificate, CertificateEnds, CertificateEnded, CertificateBegins, CertificateRenewed, CertificateKept, AuthoritiesRenewed,
         HandshakeFailed, PlainRequest, Http2Failed, ConnectionsDenied, ConnectionsOverLimit, RequestsDenied, RequestsOverRate, ListRead, ListBroken,
-        NoResponse, ResponseUnfinished, OtlpExports, OtlpFailed, OtlpBack, OtlpPartial, SpansDropped,
+        NoResponse, ResponseUnfinished, OtlpExports, OtlpFailed, OtlpBack, OtlpPartial, SpansDropped, TracesLimited,
     ];
 
     /// <summary>Whether its text may have several lines.</summary>

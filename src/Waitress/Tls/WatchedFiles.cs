@@ -1,4 +1,4 @@
-using System.Globalization;
+using Waitress.Configuration;
 
 namespace Waitress.Tls;
 
@@ -51,25 +51,8 @@ internal sealed class WatchedFiles<T>(string what, IReadOnlyList<string> files, 
         return false;
     }
 
-    /// <summary>
-    /// Changes when a file is written to, replaced, or reached through a link that leads elsewhere (certbot, Kubernetes). The time of birth stands
-    /// for the inode, whose number .NET does not show.
-    /// </summary>
+    /// <summary>Changes when a file is written to, replaced, or reached through a link that leads elsewhere (certbot, Kubernetes).</summary>
     public static string StampOf(IEnumerable<string> files) => string.Join('\n', files.Select(StampOf));
 
-    private static string StampOf(string path)
-    {
-        try
-        {
-            var file = new FileInfo(path);
-            var target = file.ResolveLinkTarget(returnFinalTarget: true) as FileInfo ?? file;
-            return target.Exists
-                ? string.Create(CultureInfo.InvariantCulture, $"{target.FullName} {target.CreationTimeUtc.Ticks} {target.LastWriteTimeUtc.Ticks} {target.Length}")
-                : "missing";
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return e.Message;
-        }
-    }
+    private static string StampOf(string path) => FileStamp.Of(path).ToString();
 }

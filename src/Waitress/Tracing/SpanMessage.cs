@@ -19,6 +19,9 @@ internal static class SpanMessage
     // Whatever a client sends, a span stays small: the queue holds thousands.
     private const int LongestText = 1024;
 
+    // A Host header that connections keep between requests; names have 253 characters at most (RFC 1035 section 2.3.4).
+    private const int LongestKept = 260;
+
     private const int AttributeField = 9, KindServer = 2, StatusError = 2;
 
     // The flags of a span: those of the traceparent, then whether it is known that the parent is another process's.
@@ -62,17 +65,35 @@ internal static class SpanMessage
             Text(to, "http.request.method_original"u8, request.Method);
         var target = request.RawTarget.AsSpan();
         Text(to, "url.path"u8, target[..(target.IndexOf('?') is var query and >= 0 ? query : target.Length)]);
-        var scheme = exchange.Client.Scheme ?? settings.UrlScheme;
-        Text(to, "url.scheme"u8, scheme);
-        Server(to, exchange, scheme);
-        if (exchange.Client.RemoteAddr is { } remote)
-            Text(to, "client.address"u8, remote);
-        else if (exchange.Peer.Address is not null)
-            Text(to, "client.address"u8, exchange.Peer.Host);
-        Text(to, "network.protocol.version"u8, Version(request.Protocol));
+        Ends(to, exchange, settings);
         Outcome(to, exchange);
         to.Fixed32(16, FlagSampled | (trace.Parent == 0 ? 0 : FlagRemoteKnown | FlagRemote));
         to.End(span);
+    }
+
+    // Both ends of the connection. Its requests mostly have the same, so they are written once and copied: five of a span's eight attributes.
+    private static void Ends(ProtoWriter to, Exchange exchange, Settings settings)
+    {
+        var client = exchange.Client;
+        var host = exchange.Request.Headers.Host;
+        var mayKeep = client.Scheme is null && client.ServerName is null && client.RemoteAddr is null && host.Count <= 1 && host.ToString().Length <= LongestKept;
+        if (mayKeep && exchange.Ends is { } known && known.Host == host.ToString() && known.Protocol == exchange.Request.Protocol)
+        {
+            to.Append(known.Bytes);
+            return;
+        }
+
+        var begun = to.Written.Length;
+        var scheme = client.Scheme ?? settings.UrlScheme;
+        Text(to, "url.scheme"u8, scheme);
+        Server(to, exchange, scheme);
+        if (client.RemoteAddr is { } remote)
+            Text(to, "client.address"u8, remote);
+        else if (exchange.Peer.Address is not null)
+            Text(to, "client.address"u8, exchange.Peer.Host);
+        Text(to, "network.protocol.version"u8, Version(exchange.Request.Protocol));
+        if (mayKeep)
+            exchange.Ends = new SpanEnds(host.ToString(), exchange.Request.Protocol, to.Written[begun..].ToArray());
     }
 
     // As the client has named it.

@@ -1,3 +1,5 @@
+using Waitress.Admin;
+
 namespace Waitress.Workers;
 
 /// <summary>A request over its time, for the thread that runs the server: it logs the stack of the thread and raises in it.</summary>
@@ -73,11 +75,17 @@ internal sealed class Orders(Action wake)
         wake();
     }
 
-    /// <summary>Has the stack of the thread told that serves a request; bounded by whoever asks (<see cref="Admin.Questions"/>).</summary>
+    /// <summary>Has the stack of the thread told that serves a request; bounded by whoever asks (<see cref="Questions"/>).</summary>
     public void AskStack(long question, long request)
     {
         lock (_gate)
+        {
+            // As many as may wait for an answer: a thread that hangs takes none.
+            if (_stacks.Count == Questions.Most)
+                _stacks.RemoveAt(0);
             _stacks.Add((question, request));
+        }
+
         wake();
     }
 

@@ -11,25 +11,6 @@ public sealed class StatusPageTests(StatusPageTests.Chromium chromium) : IClassF
 {
     private const string Hostile = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>&amp;";
 
-    // The page looks each two seconds; tests need not wait for that.
-    private const string Quick = "{ const real = window.setTimeout; window.setTimeout = (action, time) => real(action, time / 20); }";
-
-    // The page's clock, in the test's hand: due() is what the page would do after its pause.
-    private const string HeldTimers = """
-        const kept = [];
-        let count = 0;
-        window.setTimeout = action => kept.push(action);
-        const real = window.fetch;
-        window.fetch = (...all) => { count++; return real(...all); };
-        window.due = () => kept.splice(0).forEach(action => action());
-        window.asked = () => count;
-        window.waiting = () => kept.length;
-        window.hide = on => {
-            Object.defineProperty(document, "hidden", { get: () => on, configurable: true });
-            document.dispatchEvent(new Event("visibilitychange"));
-        };
-        """;
-
     [Fact]
     public async Task Page_UnderLoad_ShowsWorkersRatesAndRoutesAndAsksNobodyElse()
     {
@@ -102,12 +83,12 @@ public sealed class StatusPageTests(StatusPageTests.Chromium chromium) : IClassF
             await page.ClickAsync("#flight button");
             await page.UntilAsync("/pass_gate/.test(document.querySelector('#flight pre')?.innerText)");
             Assert.Equal(width, (await page.ValueAsync("document.documentElement.scrollWidth")).GetInt32());
-            Assert.Empty(Words(await page.ValueAsync(Overflowing)));
+            Assert.Empty(Words(await page.ValueAsync(PageScripts.Overflowing)));
             backgrounds.Add((await page.ValueAsync("getComputedStyle(document.body).backgroundColor")).GetString()!);
 
             // WCAG 2.2, 1.4.3: 4.5 to 1 for text.
             foreach (var selector in new[] { "h1", "#about", "#now dd", "#slowest td", "#workers th", "button", "#state", "pre" })
-                Assert.True((await page.ValueAsync($"({Contrast})('{selector}')")).GetDouble() >= 4.5, $"{selector} at {width}, dark {dark}");
+                Assert.True((await page.ValueAsync($"({PageScripts.Contrast})('{selector}')")).GetDouble() >= 4.5, $"{selector} at {width}, dark {dark}");
             Assert.Empty(page.Faults);
         }
 
@@ -116,7 +97,7 @@ public sealed class StatusPageTests(StatusPageTests.Chromium chromium) : IClassF
         await busy.AnswerAsync("*status.json*", _ => large);
         await busy.GoAsync($"http://127.0.0.1:{admin.Port}/status");
         await busy.UntilAsync("/5 min/.test(document.body.innerText) && document.querySelector('#workers tbody tr')");
-        Assert.Empty(Words(await busy.ValueAsync(Overflowing)));
+        Assert.Empty(Words(await busy.ValueAsync(PageScripts.Overflowing)));
         Assert.Empty(busy.Faults);
 
         Assert.Equal(2, backgrounds.Distinct().Count());
@@ -183,7 +164,7 @@ public sealed class StatusPageTests(StatusPageTests.Chromium chromium) : IClassF
         status["in_flight"]!["requests"] = new JsonArray();
         var (ended, now) = (status.ToJsonString(), running);
         var page = await chromium.Browser.OpenAsync();
-        await page.FirstRunAsync(HeldTimers);
+        await page.FirstRunAsync(PageScripts.HeldTimers);
         await page.AnswerAsync("*", url => url.Contains("/stack", StringComparison.Ordinal) ? "the stack" : url.Contains("status.json", StringComparison.Ordinal) ? now : null);
         await page.GoAsync($"http://127.0.0.1:{admin.Port}/status");
         await page.UntilAsync("document.querySelector('#flight button') && waiting() === 1");
@@ -229,7 +210,7 @@ public sealed class StatusPageTests(StatusPageTests.Chromium chromium) : IClassF
         await using var server = await PythonServer.StartAsync("suite:app", ["--admin-listen=0"]);
         using var admin = await AdminClient.OfAsync(server.Log);
         var page = await chromium.Browser.OpenAsync();
-        await page.FirstRunAsync(HeldTimers);
+        await page.FirstRunAsync(PageScripts.HeldTimers);
         await page.GoAsync($"http://127.0.0.1:{admin.Port}/status");
         await page.UntilAsync("window.asked?.() === 1 && waiting() === 1");
         await page.ValueAsync("due()");
@@ -278,29 +259,12 @@ public sealed class StatusPageTests(StatusPageTests.Chromium chromium) : IClassF
         return status;
     }
 
-    private const string Overflowing =
-        "[...document.querySelectorAll('section')].filter(each => each.scrollWidth > each.clientWidth).map(each => each.innerText)";
-
-    // Of the colours of an element and of what is behind it (WCAG 2.2, relative luminance).
-    private const string Contrast = """
-        selector => {
-            const light = text => text.match(/[\d.]+/g).slice(0, 3).map(part => part / 255)
-                .map(part => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
-                .reduce((sum, part, i) => sum + part * [0.2126, 0.7152, 0.0722][i], 0);
-            const found = document.querySelector(selector);
-            let behind = found;
-            while (getComputedStyle(behind).backgroundColor === "rgba(0, 0, 0, 0)") behind = behind.parentElement;
-            const [less, more] = [light(getComputedStyle(found).color), light(getComputedStyle(behind).backgroundColor)].sort((one, other) => one - other);
-            return (more + 0.05) / (less + 0.05);
-        }
-        """;
-
     private static IEnumerable<string> Words(JsonElement list) => list.EnumerateArray().Select(each => each.GetString()!);
 
     private async Task<BrowserPage> OpenAsync(AdminClient admin, int width = 1200, bool dark = false)
     {
         var page = await chromium.Browser.OpenAsync(width, dark: dark);
-        await page.FirstRunAsync(Quick);
+        await page.FirstRunAsync(PageScripts.Quick);
         await page.GoAsync(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{admin.Port}/status"));
         return page;
     }

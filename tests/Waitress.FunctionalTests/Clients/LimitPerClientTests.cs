@@ -85,6 +85,26 @@ public sealed class LimitPerClientTests
         Assert.Equal(0, await server.StopAsync());
     }
 
+    /// <summary>One that Kestrel refuses before there is a head, one that the guard refuses, then what is left of the share.</summary>
+    [Fact]
+    public async Task Requests_ThatAreMalformed_CountAndTheLastSumIsToldAtTheStop()
+    {
+        await using var server = await PythonServer.StartAsync("suite:app", ["--rate-limit=3/h"]);
+        foreach (var bad in new[] { "BAD\r\n\r\n", "GET /hello HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\n" })
+        {
+            using var client = await server.ConnectAsync();
+            await client.SendAsync(bad);
+            await Expected.RefusedAsync(client, 400);
+        }
+
+        using var good = await server.ConnectAsync();
+        Assert.Equal(200, (await good.GetAsync("/hello")).Status);
+        for (var turn = 0; turn < 3; turn++)
+            Assert.Equal(429, (await good.GetAsync("/hello")).Status);
+        Assert.Equal(0, await server.StopAsync());
+        Assert.Contains(server.Log.Lines, line => line.Contains("Refused 2 request(s) with 429", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task Requests_AfterAPause_AreServedAgain()
     {

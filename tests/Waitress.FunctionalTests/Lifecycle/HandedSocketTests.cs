@@ -21,6 +21,7 @@ public sealed class HandedSocketTests
     [InlineData(true, "--port=0")]
     [InlineData(true, "--listen=127.0.0.1:0")]
     [InlineData(false)]
+    [InlineData(false, "--worker-class=process", "--workers=2")]
     public async Task SystemdSocket_IsTakenOnlyWhenNoAddressIsStated(bool stated, params string[] options)
     {
         await using var server = await PythonServer.ReadyAsync(

@@ -89,6 +89,34 @@ public sealed class ControlTests
         await WorkersAsync(socket, 2);
     }
 
+    [Fact]
+    public async Task Commands_OfAServerWithoutASupervisor_DoWhatOneProcessCan()
+    {
+        using var folder = new TemporaryFolder();
+        using var gate = new Gate();
+        var socket = folder.File("control.sock");
+        await using var server = await PythonServer.StartAsync("suite:app", ["--threads=2", "--control-socket=" + socket]);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(socket));
+        using var client = await server.ConnectAsync();
+        await client.SendAsync($"GET /wait?{gate.Query("alone")} HTTP/1.1\r\nHost: test\r\n\r\n");
+        await server.Log.WaitForMark("entered alone");
+        var worker = Assert.Single(await WorkersAsync(socket, 1));
+        Assert.Equal(server.Process.Id, worker.GetProperty("pid").GetInt32());
+        Assert.Equal((1, 2), (worker.GetProperty("in_flight").GetInt32(), worker.GetProperty("threads").GetInt32()));
+        Assert.Contains("waits.py", (await GoodAsync(socket, "stacks")).OutputText, StringComparison.Ordinal);
+        Assert.Contains($"127.0.0.1:{server.Port}: process {server.Process.Id}, serving", (await GoodAsync(socket, "status")).OutputText, StringComparison.Ordinal);
+        Assert.Contains("objects collected", (await GoodAsync(socket, "gc")).OutputText, StringComparison.Ordinal);
+        await GoodAsync(socket, "memory");
+        await GoodAsync(socket, "reopen");
+        var refused = await CtlAsync("--socket", socket, "add");
+        Assert.Equal((1, "Error: add needs a supervisor, which this server has not (docs/workers.md)"), (refused.Code, refused.ErrorText));
+        gate.Open();
+        Assert.Equal("waited alone", (await client.ReceiveAsync()).Text);
+        await GoodAsync(socket, "stop");
+        Assert.Equal(0, await server.Process.ExitAsync());
+        Assert.False(File.Exists(socket));
+    }
+
     // Another test's server, or another program's, may be in root's folder in /run.
     private const string OnlyFirstFolder = """
         import sys

@@ -1,10 +1,9 @@
-using System.Text.RegularExpressions;
 using Waitress.FunctionalTests.Harness;
 
 namespace Waitress.FunctionalTests.Supervision;
 
 /// <summary>SIGHUP and SIGUSR2: new code, new settings and new programs, without a failed request.</summary>
-public sealed partial class RollingReloadTests
+public sealed class RollingReloadTests
 {
     private static readonly string[] TwoProcesses = ["--worker-class=process", "--workers=2"];
 
@@ -18,9 +17,7 @@ public sealed partial class RollingReloadTests
         await load.MoreAsync();
         for (var round = 0; round < 20; round++)
         {
-            var from = server.Log.Lines.Count;
-            server.Process.Signal(PythonProcess.Sighup);
-            await server.Log.WaitForLog("Reload: every worker is new", from);
+            await WorkerProcesses.ReloadAsync(server);
         }
 
         await load.MoreAsync();
@@ -78,7 +75,7 @@ public sealed partial class RollingReloadTests
         await using var load = new SteadyLoad(server);
         await load.MoreAsync();
         folder.Write("page.py", Page("two"));
-        var successor = await UpgradeAsync(server);
+        var successor = await WorkerProcesses.UpgradeAsync(server);
         try
         {
             await load.AnsweredByAsync("two");
@@ -90,7 +87,7 @@ public sealed partial class RollingReloadTests
 
             // And to the end.
             folder.Write("page.py", Page("three"));
-            successor = await UpgradeAsync(server);
+            successor = await WorkerProcesses.UpgradeAsync(server);
             await load.AnsweredByAsync("three");
             server.Process.Signal(PythonProcess.Sigterm);
             await Deadline.Until(() => server.Process.HasExited, "the old supervisor ends");
@@ -110,7 +107,7 @@ public sealed partial class RollingReloadTests
         using var folder = new TemporaryFolder();
         var path = folder.File("s");
         await using var server = await PythonServer.StartOnAsync(path, "supervised:app", TwoProcesses);
-        var successor = await UpgradeAsync(server);
+        var successor = await WorkerProcesses.UpgradeAsync(server);
         server.Process.Signal(PythonProcess.Sigterm);
         await Deadline.Until(() => server.Process.HasExited, "the old supervisor ends");
         using (var client = await server.ConnectAsync())
@@ -137,15 +134,6 @@ public sealed partial class RollingReloadTests
         Assert.Equal(0, await server.StopAsync());
     }
 
-    private static async Task<int> UpgradeAsync(PythonServer server)
-    {
-        var from = server.Log.Lines.Count;
-        server.Process.Signal(PythonProcess.Sigusr2);
-        var line = await server.Log.WaitForLog("the new supervisor is process", from);
-        await server.Log.WaitForLog("Serving on", from);
-        return int.Parse(Successor().Match(line).Groups[1].ValueSpan, System.Globalization.CultureInfo.InvariantCulture);
-    }
-
     private static string Page(string text) => $$"""
         from urllib.parse import parse_qs
 
@@ -154,7 +142,4 @@ public sealed partial class RollingReloadTests
             start_response("200 OK", [("Content-Length", str(len(body)))])
             return [body]
         """;
-
-    [GeneratedRegex(@"is process (\d+)\.")]
-    private static partial Regex Successor();
 }

@@ -31,6 +31,25 @@ public sealed class SupervisorTests
     }
 
     [Fact]
+    public async Task App_IsImportedByEachWorkerAndNobodyElse()
+    {
+        using var folder = new TemporaryFolder();
+        folder.Write("told.py", """
+            import os, sys
+            print(f"MARK imported {os.getpid()}", file=sys.stderr, flush=True)
+
+            def app(environ, start_response):
+                start_response("200 OK", [("Content-Length", "2")])
+                return [b"ok"]
+            """);
+        await using var server = await PythonServer.StartAsync("told:app", TwoProcesses, folder: folder.Path);
+        var workers = await WorkerProcesses.ServingAsync(server, 2);
+        await Deadline.Until(() => workers.All(worker => server.Log.HasMark($"imported {worker}")), "both have imported it");
+        Assert.Equal(2, server.Log.Lines.Count(line => line.Contains("MARK imported", StringComparison.Ordinal)));
+        Assert.Equal(0, await server.StopAsync());
+    }
+
+    [Fact]
     public async Task TwoSupervisors_OnOnePort_IsOneClearErrorAndCodeOne()
     {
         await using var server = await PythonServer.StartAsync("supervised:app", TwoProcesses);

@@ -18,17 +18,17 @@ internal static class Unprivileged
         return done.Output[0];
     }
 
-    /// <summary>The app "supervised", started by nobody, or by whoever runs the suite when that is not root.</summary>
+    /// <summary>A copy of the app "supervised" in the folder, started by nobody, or by whoever runs the suite when that is not root.</summary>
     public static async Task<PythonServer> StartAsync(TemporaryFolder folder, params string[] options)
     {
+        folder.Write("supervised.py", await File.ReadAllTextAsync(Path.Combine(Pythons.Apps, "supervised.py")));
+        File.SetUnixFileMode(folder.File("supervised.py"), (UnixFileMode)0b110_100_100);
         if (Environment.UserName != "root")
         {
-            return await PythonServer.StartAsync("supervised:app", options);
+            return await PythonServer.StartAsync("supervised:app", options, folder: folder.Path);
         }
 
         var python = await PackageAsync(folder);
-        folder.Write("supervised.py", await File.ReadAllTextAsync(Path.Combine(Pythons.Apps, "supervised.py")));
-        File.SetUnixFileMode(folder.File("supervised.py"), (UnixFileMode)0b110_100_100);
 
         // setpriv becomes the program that it starts, so the process is the supervisor.
         return await PythonServer.ReadyAsync(PythonProcess.Start(

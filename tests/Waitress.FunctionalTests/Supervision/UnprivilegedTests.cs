@@ -22,9 +22,7 @@ public sealed class UnprivilegedTests
             kills.Add((victim, Stopwatch.GetTimestamp()));
             PythonProcess.Send(victim, PythonProcess.Sigkill);
             await Deadline.Until(() => WorkerProcesses.Of(server) is { Count: 2 } now && !now.Contains(victim), $"worker {victim} is replaced");
-            var from = server.Log.Lines.Count;
-            server.Process.Signal(PythonProcess.Sighup);
-            await server.Log.WaitForLog("Reload: every worker is new", from);
+            await WorkerProcesses.ReloadAsync(server);
         }
 
         await load.MoreAsync();

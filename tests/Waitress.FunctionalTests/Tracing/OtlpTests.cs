@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Waitress.FunctionalTests.Asgi;
 using Waitress.FunctionalTests.Harness;
 using Waitress.FunctionalTests.Supervision;
 
@@ -70,6 +71,33 @@ public sealed class OtlpTests
         Assert.Equal((2, "500"), (second.GetProperty("status").GetProperty("code").GetInt32(), Attribute(second, "http.response.status_code")));
         await Deadline.Until(() => receiver.Metrics.Count > 2 && Receiver.Count(receiver.Metrics[^1], "waitress.requests") == 2, "the metrics tell of both");
         Assert.Equal(0, await server.StopAsync());
+    }
+
+    [Fact]
+    public async Task Processes_OfAnAsgiApp_ExportRequestsAndWebSocketsCompressed()
+    {
+        await using var receiver = await Receiver.StartAsync();
+        await using var server = await PythonServer.StartAsync(
+            "asgi_sockets:app", ["--worker-class=process", "--workers=2", "--otlp-endpoint=" + receiver.Endpoint],
+            environment: new Dictionary<string, string>(Quick) { ["OTEL_EXPORTER_OTLP_COMPRESSION"] = "gzip" });
+        await WorkerProcesses.ServingAsync(server, 2);
+        using (var socket = await RawWebSocket.OpenAsync(server.EndPoint, "/echo"))
+        {
+            await socket.SendAsync(RawWebSocket.Text, "x"u8.ToArray());
+            await socket.ReceiveAsync();
+            Assert.Empty(receiver.Spans); // Not before it is closed.
+            await socket.SendAsync(RawWebSocket.Close, [3, 232]);
+            await socket.ReceiveAsync();
+        }
+
+        await Deadline.Until(() => receiver.Spans.Count == 1, "the socket's span is there");
+        Assert.Equal(0, await server.StopAsync());
+        var span = Assert.Single(receiver.Spans);
+        Assert.Equal(("GET", "/echo", "101"), (span.GetProperty("name").GetString(), Attribute(span, "url.path"), Attribute(span, "http.response.status_code")));
+        Assert.False(span.TryGetProperty("status", out _));
+        Assert.True(span.GetProperty("end").GetUInt64() > span.GetProperty("start").GetUInt64());
+        Assert.All(receiver.All, message => Assert.Equal("gzip", message.GetProperty("headers").GetProperty("content-encoding").GetString()));
+        Assert.Equal(1, Receiver.Count(receiver.Metrics[^1], "waitress.spans", ("outcome", "exported")));
     }
 
     [Fact]

@@ -11,6 +11,18 @@ internal static class InterpreterSupport
     /// <summary>True: this Python is too old, and has said so as it should.</summary>
     public static Task<bool> RefusesAsync(string python, string[] options) => Known.GetOrAdd(python, _ => LookAsync(python, options));
 
+    /// <summary>The first Python that has them; null: none is installed, and each has been seen to say so.</summary>
+    public static async Task<string?> FirstAsync(string[] options)
+    {
+        foreach (var python in Pythons.Installed)
+        {
+            if (!await RefusesAsync(python, options))
+                return python;
+        }
+
+        return null;
+    }
+
     public static bool IsFatal(string line) =>
         line.Contains("Fatal Python error", StringComparison.Ordinal) || line.Contains("Fault in the server", StringComparison.Ordinal)
         || line.Contains("Exception ignored", StringComparison.Ordinal) || line.Contains("free(): invalid", StringComparison.Ordinal);

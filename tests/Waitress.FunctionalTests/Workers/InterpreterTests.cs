@@ -141,6 +141,50 @@ public sealed class InterpreterTests
         Assert.DoesNotContain(server.Log.Lines, InterpreterSupport.IsFatal);
     }
 
+    [Fact]
+    public async Task Usr1_AfterLogrotate_OpensTheFilesOfEveryInterpreterAnew()
+    {
+        if (await InterpreterSupport.FirstAsync(Two) is not { } python)
+            return;
+        using var folder = new TemporaryFolder();
+        folder.Write("logs.py", $$"""
+            import logging, time
+            born = time.monotonic_ns()
+            logging.basicConfig(filename={{$"'{folder.File("log")}'"}}, format="%(message)s")
+
+            def app(environ, start_response):
+                logging.warning("asked %d", born)
+                body = str(born).encode()
+                start_response("200 OK", [("Content-Length", str(len(body)))])
+                return [body]
+            """);
+        await using var server = await PythonServer.StartAsync("logs:app", Two, python, folder: folder.Path);
+        var names = await AnsweredAsync();
+        File.Move(folder.File("log"), folder.File("log.1"));
+        server.Process.Signal(PythonProcess.Sigusr1);
+        await server.Log.WaitForLog("Log files are opened anew (2 besides the access log's)");
+        Assert.Equal(names.Order(), (await AnsweredAsync()).Order());
+        var told = await File.ReadAllTextAsync(folder.File("log"));
+        Assert.All(names, name => Assert.Contains($"asked {name}", told, StringComparison.Ordinal));
+        Assert.Equal(0, await server.StopAsync());
+
+        // At the same time, so that each has to take some.
+        async Task<HashSet<string>> AnsweredAsync()
+        {
+            var seen = new HashSet<string>();
+            await Deadline.Until(async () =>
+            {
+                seen.UnionWith(await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(async () =>
+                {
+                    using var client = await server.ConnectAsync();
+                    return (await client.GetAsync("/")).Text;
+                }))));
+                return seen.Count == 2;
+            }, "both interpreters answer");
+            return seen;
+        }
+    }
+
     [Theory]
     [MemberData(nameof(Pythons.Each), MemberType = typeof(Pythons))]
     public async Task Names_OfApps_BelongToThisClassAlone(string python)

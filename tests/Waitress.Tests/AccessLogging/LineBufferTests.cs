@@ -24,6 +24,9 @@ public class LineBufferTests
     [InlineData("caf\xc3\xa9 \"x\"", "\"café \\\"x\\\"\"")] // UTF-8, as browsers send it
     [InlineData("caf\xe9\x85", "\"café\\u0085\"")] // Latin-1
     [InlineData("\xe2\x80\xa8", "\"\\u2028\"")]
+    [InlineData("a\xe2\x80\xae" + "b", "\"a\\u202Eb\"")]
+    [InlineData("\xe2\x81\xa6x\xe2\x81\xa9", "\"\\u2066x\\u2069\"")]
+    [InlineData("\xd8\x9c\xe2\x80\x8f", "\"\\u061C\\u200F\"")]
     public void Json_OfAClient_IsAStringWithItsText(string value, string expected) => Assert.Equal(expected, Written(line => line.AddJson(value)));
 
     [Fact]

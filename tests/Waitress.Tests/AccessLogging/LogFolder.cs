@@ -22,10 +22,10 @@ internal sealed class LogFolder : IDisposable
     public string File(string name) => Path.Combine(_folder.FullName, name);
 
     /// <summary>A writer that has begun.</summary>
-    public (LineQueue Queue, LogWriter Writer) Start(string? path = null, LineQueue? queue = null)
+    public (LineQueue Queue, LogWriter Writer) Start(string? path = null, LineQueue? queue = null, bool mayMiss = false)
     {
         queue ??= new LineQueue(linger: TimeSpan.Zero);
-        var writer = new LogWriter(queue, LogFile.Open(path ?? Log), Told);
+        var writer = new LogWriter(queue, mayMiss ? LogFile.OpenOrMiss(path ?? Log) : LogFile.Open(path ?? Log), Told);
         _writers.Add(writer);
         writer.Start();
         return (queue, writer);

@@ -32,6 +32,31 @@ public sealed class LogWriterTests : IDisposable
         Assert.Empty(_folder.Told.Take());
     }
 
+    /// <summary>A worker that joins a running service whose folder of logs has gone.</summary>
+    [Fact]
+    public void File_WithoutItsFolderAtTheStart_IsToldOfAndWrittenWhenItCanBe()
+    {
+        var path = _folder.File(Path.Combine("logs", "access.log"));
+        var log = _folder.Start(path, mayMiss: true);
+        log.Queue.Add("1\n"u8, out _);
+        Assert.Contains("logs/access.log can't be opened", _folder.Await(LogEvent.AccessLogFailed).Text, StringComparison.Ordinal);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        LogFolder.Until(() => log.Writer.Written == 1, "the line that was kept is written");
+        LogFolder.Write(log, "2");
+        Assert.Equal(["1", "2"], File.ReadAllLines(path));
+        Assert.Equal([LogEvent.AccessLogReopened, LogEvent.AccessLogBack], _folder.Told.Take().Select(entry => entry.Event));
+    }
+
+    [Fact]
+    public void File_WithoutItsFolderWhenAskedToReopen_IsTriedAtOnce()
+    {
+        var path = _folder.File(Path.Combine("logs", "access.log"));
+        var log = _folder.Start(path, mayMiss: true);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        log.Writer.Reopen();
+        Assert.True(File.Exists(path));
+    }
+
     [Fact]
     public void File_ThatWasMovedAndMadeAnew_IsNotWrittenToAnyMore()
     {

@@ -14,12 +14,12 @@ public sealed class PosixTests : IDisposable
     public void Status_OfAFile_IsWhatStatSays()
     {
         File.WriteAllText(_folder.Log, "hello");
-        using var stat = Process.Start(new ProcessStartInfo("stat", ["-c", "%d %i %s", _folder.Log]) { RedirectStandardOutput = true })!;
+        using var stat = Process.Start(new ProcessStartInfo("stat", ["-c", "%d %i %s %Z", _folder.Log]) { RedirectStandardOutput = true })!;
         var expected = stat.StandardOutput.ReadToEnd().Split(' ').Select(number => long.Parse(number, CultureInfo.InvariantCulture)).ToArray();
         stat.WaitForExit();
         var status = Posix.StatusOf(_folder.Log, out var error)!.Value;
         Assert.Equal(0, error);
-        Assert.Equal((expected[0], expected[1], expected[2], FileKind.Regular), (status.Device, status.Inode, status.Size, status.Kind));
+        Assert.Equal((expected[0], expected[1], expected[2], expected[3], FileKind.Regular), (status.Device, status.Inode, status.Size, status.Changed / 1_000_000_000, status.Kind));
         using var file = LogFile.Open(_folder.Log);
         Assert.Equal(status, file.Status);
     }

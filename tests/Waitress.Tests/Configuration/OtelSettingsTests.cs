@@ -60,13 +60,14 @@ public sealed class OtelSettingsTests
     {
         var otel = Given.Good(Read((Endpoint, "http://c"), ("OTEL_SERVICE_NAME", "shop"), ("OTEL_RESOURCE_ATTRIBUTES", "a=1, b=x%20y"),
             ("OTEL_EXPORTER_OTLP_HEADERS", "api-key=s%3Dcret,x=1"), ("OTEL_METRIC_EXPORT_INTERVAL", "100"), ("OTEL_BSP_SCHEDULE_DELAY", "0"),
-            ("OTEL_EXPORTER_OTLP_TIMEOUT", "2500"), ("OTEL_METRICS_EXPORTER", "none"), ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "0.5"))).Otel;
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "2500"), ("OTEL_METRICS_EXPORTER", "none"), ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "0.5"),
+            ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"))).Otel;
         Assert.Equal("shop", otel.ServiceName);
         Assert.Equal([new("a", "1"), new("b", "x y")], otel.Attributes);
         Assert.Equal([new("api-key", "s=cret"), new("x", "1")], otel.Headers);
         Assert.Equal((100, 0, 2500), (otel.Interval.TotalMilliseconds, otel.Delay.TotalMilliseconds, otel.Timeout.TotalMilliseconds));
         Assert.Equal((true, false), (otel.Traces, otel.Metrics));
-        Assert.Equal(new Sampler(true, 0.5), otel.Sampler);
+        Assert.Equal((new Sampler(true, 0.5), null, true), (otel.Sampler, otel.MostTraces, otel.Gzip));
     }
 
     [Fact]
@@ -77,6 +78,7 @@ public sealed class OtelSettingsTests
     [InlineData("OTEL_METRIC_EXPORT_INTERVAL", "0")]
     [InlineData("OTEL_EXPORTER_OTLP_TIMEOUT", "-1")]
     [InlineData("OTEL_TRACES_SAMPLER", "jaeger_remote")]
+    [InlineData("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd")]
     [InlineData("OTEL_RESOURCE_ATTRIBUTES", "a")]
     [InlineData("OTEL_EXPORTER_OTLP_HEADERS", "a b=secret")]
     [InlineData("OTEL_EXPORTER_OTLP_HEADERS", "a=secret%0d%0aX:1")]
@@ -87,6 +89,7 @@ public sealed class OtelSettingsTests
         var warning = Assert.Single(outcome.Warnings);
         Assert.Contains(name, warning, StringComparison.Ordinal);
         Assert.DoesNotContain("secret", warning, StringComparison.Ordinal);
+        Assert.Equal((1000, false), (outcome.Settings!.Otel.MostTraces, outcome.Settings.Otel.Gzip));
         Assert.Equal((60, 10, Sampler.Default, 0), (Given.Good(outcome).Otel.Interval.TotalSeconds, outcome.Settings!.Otel.Timeout.TotalSeconds, outcome.Settings.Otel.Sampler, outcome.Settings.Otel.Headers.Count));
     }
 }

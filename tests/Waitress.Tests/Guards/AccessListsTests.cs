@@ -125,6 +125,44 @@ public sealed class AccessListsTests : IDisposable
         Assert.False(lists.Admits(IPAddress.Parse("10.0.0.2")));
     }
 
+    [Fact]
+    public void File_ReplacedByOneOfTheSameLengthAndTime_IsRead()
+    {
+        var path = Write("10.0.0.1\n");
+        var at = File.GetLastWriteTimeUtc(path);
+        using var lists = Lists("@" + path, "");
+        File.WriteAllText(path, "10.0.0.2\n");
+        File.SetLastWriteTimeUtc(path, at);
+        _time.Advance(Look);
+        _time.Advance(Look);
+        Assert.False(lists.Admits(IPAddress.Parse("10.0.0.2")));
+    }
+
+    /// <summary>As Kubernetes replaces what is mounted: neither the link nor anything in either folder changes.</summary>
+    [Fact]
+    public void File_BehindALinkThatIsTurned_IsRead()
+    {
+        var at = new DateTime(2020, 1, 1, 0, 0, 0, DateTimeKind.Utc);
+        foreach (var (folder, address) in new[] { ("one", "10.0.0.1\n"), ("two", "10.0.0.2\n") })
+        {
+            Directory.CreateDirectory(Path.Combine(_folder, folder));
+            var file = Path.Combine(_folder, folder, "list");
+            File.WriteAllText(file, address);
+            File.SetLastWriteTimeUtc(file, at);
+        }
+
+        Directory.CreateSymbolicLink(Path.Combine(_folder, "data"), "one");
+        var path = File.CreateSymbolicLink(Path.Combine(_folder, "list"), Path.Combine("data", "list")).FullName;
+        using var lists = Lists("@" + path, "");
+        Assert.False(lists.Admits(IPAddress.Parse("10.0.0.1")));
+        Directory.Delete(Path.Combine(_folder, "data"));
+        Directory.CreateSymbolicLink(Path.Combine(_folder, "data"), "two");
+        _time.Advance(Look);
+        _time.Advance(Look);
+        Assert.True(lists.Admits(IPAddress.Parse("10.0.0.1")));
+        Assert.False(lists.Admits(IPAddress.Parse("10.0.0.2")));
+    }
+
     [Theory]
     [InlineData("10.0.0.2\nhalf a li")]
     [InlineData(null)]

@@ -75,6 +75,22 @@ public sealed class ClientGuardTests : IDisposable
         }
     }
 
+    /// <summary>Not a proxy's, which are those of clients that nobody could name.</summary>
+    [Fact]
+    public void Charge_OfRefusedRequests_LeavesLessForOthersOfTheClient()
+    {
+        using var guard = Guard(new Settings { RateLimit = new RequestRate(2, 's', 2), TrustedProxy = ["10.0.0.1"] });
+        var (client, proxy) = (IPAddress.Parse("192.0.2.1"), IPAddress.Parse("10.0.0.1"));
+        guard.Charge(client);
+        Assert.Null(guard.Judge(client, null));
+        guard.Charge(client);
+        Assert.Equal(429, guard.Judge(client, null)!.Status);
+        for (var turn = 0; turn < 5; turn++)
+            guard.Charge(proxy);
+        guard.Charge(null);
+        Assert.Null(guard.Judge(proxy, null));
+    }
+
     [Fact]
     public void Admits_Ipv6_CountsByNetworkOf64Bits()
     {
@@ -179,6 +195,9 @@ public sealed class ClientGuardTests : IDisposable
         _time.Advance(TimeSpan.FromSeconds(10));
         Assert.Equal(0, _time.Timers);
         _counts.Note(GuardReason.TooManyConnections, peer);
+        Assert.Equal([LogEvent.ConnectionsOverLimit.Write(1, peer)], Told());
+        _counts.Note(GuardReason.TooManyConnections, peer);
+        _counts.TellRest(); // At the stop nobody waits for the pause.
         Assert.Equal([LogEvent.ConnectionsOverLimit.Write(1, peer)], Told());
         _counts.Note(GuardReason.SlowHead, peer);
         _time.Advance(TimeSpan.FromSeconds(10));

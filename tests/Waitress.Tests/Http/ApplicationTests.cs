@@ -126,6 +126,18 @@ public sealed class ApplicationTests
     }
 
     [Fact]
+    public async Task Request_WhoseObserverFails_EndsAllTheSame()
+    {
+        await using var server = await EngineServer.StartAsync(Tell, observed: _ => throw new InvalidOperationException("a counter's fault"));
+        using var client = server.Connect();
+        for (var turn = 0; turn < 3; turn++)
+            Assert.Equal(200, client.Get().Status);
+        Assert.True(SpinWait.SpinUntil(() => server.InFlight.Count == 0, TimeSpan.FromSeconds(20)));
+        var told = await server.StopAsync();
+        Assert.Equal(3, told.Count(entry => entry.Event == LogEvent.EngineFault && entry.Text.Contains("a counter's fault", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public async Task Request_WhileDraining_EndsItsConnection()
     {
         await using var server = await EngineServer.StartAsync(Tell);

@@ -32,6 +32,24 @@ public class FrameMeterTests
     }
 
     [Theory]
+    [InlineData(10, 9, 0, true)]
+    [InlineData(1, 0, 0, true)]
+    [InlineData(10, 8, 0, false)]
+    [InlineData(10, 9, 1, false)]
+    public void Scan_PaddedData_CountsWhenItIsPaddingAloneInAnyDivision(int length, byte padding, byte flags, bool flood)
+    {
+        var frame = Frame(Data, length, (byte)(flags | 8));
+        frame[9] = padding;
+        for (var step = 1; step <= frame.Length; step += 3)
+        {
+            var meter = new FrameMeter(time);
+            foreach (var piece in Many(frame, FrameMeter.Burst + 1).Chunk(step))
+                meter.Scan(new ReadOnlySequence<byte>(piece));
+            Assert.Equal(flood, meter.IsFlooded);
+        }
+    }
+
+    [Theory]
     [InlineData(Data, 1, 0)]
     [InlineData(Data, 0, 1)]
     [InlineData(Headers, 10, 0)]

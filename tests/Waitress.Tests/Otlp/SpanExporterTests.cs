@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Net;
 using System.Net.Sockets;
 using Waitress.Configuration;
@@ -28,12 +29,14 @@ public sealed class SpanExporterTests
         string.Join('\n', log.Where(entry => events.Contains(entry.Event)).Select(entry => entry.Text));
 
     /// <summary>Serves a request, lets the test look, another request and so on; the log.</summary>
-    private async Task<IReadOnlyList<Mailbox.Entry>> ExportAsync(string endpoint, params Action[] looks)
+    private Task<IReadOnlyList<Mailbox.Entry>> ExportAsync(string endpoint, params Action[] looks) => ExportAsync(endpoint, gzip: false, looks);
+
+    private async Task<IReadOnlyList<Mailbox.Entry>> ExportAsync(string endpoint, bool gzip, params Action[] looks)
     {
         var settings = EngineServer.Loopback with
         {
             OtlpEndpoint = endpoint,
-            Otel = new OtelSettings { Delay = TimeSpan.Zero, Headers = [new("Api-Key", "s=cret")], ServiceName = "shop" },
+            Otel = new OtelSettings { Delay = TimeSpan.Zero, Headers = [new("Api-Key", "s=cret")], ServiceName = "shop", Gzip = gzip },
         };
         SpanExporter? exporter = null;
         var server = await EngineServer.StartAsync(Answer, settings, tracer: log => (exporter = SpanExporter.From(settings, "7", log, figures, TimeProvider.System)!).Tracer);
@@ -74,6 +77,23 @@ public sealed class SpanExporterTests
         Assert.Equal("GET", Assert.Single(scopeSpans.All(2)).Text(5));
         Assert.Empty(log);
         Assert.Equal((1, 0), Spans);
+    }
+
+    [Fact]
+    public async Task Export_Compressed_IsTheMessageInGzipAlsoWhenItIsSentAgain()
+    {
+        using var collector = new Collector(Collector.Answer("503 Busy", AtOnce));
+        var got = new List<(string Head, byte[] Body)>();
+        await ExportAsync(collector.Endpoint, gzip: true, () => got.AddRange([collector.Next(), collector.Next()]), () => got.Add(collector.Next()));
+        Assert.Equal(got[0].Body, got[1].Body);
+        foreach (var (head, body) in got)
+        {
+            Assert.Contains("Content-Encoding: gzip\r\n", head, StringComparison.Ordinal);
+            using var message = new MemoryStream();
+            using (var gzipped = new GZipStream(new MemoryStream(body), CompressionMode.Decompress))
+                gzipped.CopyTo(message);
+            Assert.Equal("GET", Assert.Single(Assert.Single(Assert.Single(new Message(message.ToArray()).All(1)).All(2)).All(2)).Text(5));
+        }
     }
 
     [Theory]

@@ -27,7 +27,7 @@ internal static class LogDocs
         | Option | What it does |
         | --- | --- |
         | `--log-level=LEVEL` | The level of the logger `waitress`: debug, info, warning, error or critical. |
-        | `--log-file=PATH` | Entries go to that file; `-` for standard error. A file that logrotate moves or removes is noticed at the next entry; SIGUSR1 and `waitress-ctl reopen` make it anew at once. While it can't be opened or written (its folder is gone, the disk is full) entries go to standard error. |
+        | `--log-file=PATH` | Entries go to that file; `-` for standard error. A file that logrotate moves or removes is noticed at the next entry; SIGUSR1 and `waitress-ctl reopen` make it anew at once. While it can't be opened or written (its folder is gone, the disk is full) entries go to standard error, also those of a worker that is started meanwhile. |
         | `--log-syslog=ADDRESS` | Entries go to the syslog at that unix socket (`/dev/log`) or at `udp://HOST:PORT` (514 when no port is said), with facility daemon. |
         | `--log-journal` | Entries go to systemd's journal by its own protocol: level as PRIORITY, LOGGER, THREAD_NAME, CODE_FILE, CODE_LINE, CODE_FUNC, WAITRESS_WORKER, and a traceback as one entry. |
         | `--log-format=json` | Each entry is an object in a line, on standard error, in the file and in syslog. |
@@ -74,7 +74,7 @@ internal static class LogDocs
         | Logger | Level | Text | When |
         | --- | --- | --- | --- |
         | `waitress` | INFO | Serving on http://HOST:PORT | At the start, once per address; a unix socket reads `http://unix:PATH`. With TLS it is `https`. |
-        | `waitress` | INFO | CPython VERSION, N threads, engine BUILD | At the start: the interpreter, the worker threads, what the engine was built from. |
+        | `waitress` | INFO | CPython VERSION, N threads, N requests served at once, engine BUILD | At the start: the interpreter, the worker threads, what the engine was built from. |
         | `waitress` | INFO | SIGNAL: finishing the requests in flight; a second signal ends at once | SIGINT or SIGTERM came (Ctrl-Break on Windows). |
         | `waitress` | WARNING | N thread(s) still running: NAMES | Workers were still inside the app 5 seconds after the stop. |
         | `waitress` | ERROR | Exception while serving METHOD PATH | The app raised, or broke PEP 3333; the traceback follows. SystemExit and KeyboardInterrupt included. |
@@ -146,6 +146,7 @@ internal static class LogDocs
         [LogEvent.OtlpBack] = (["SIGNAL", "URL", "; N span(s) were dropped meanwhile"], "The end of that."),
         [LogEvent.OtlpPartial] = (["URL", "SIGNAL", "N rejected: REASON"], "The collector's own words (partial_success). Told once, until it takes all."),
         [LogEvent.SpansDropped] = (["URL"], "4 MiB of spans wait in this worker; requests do not wait. Told once, until the queue is empty. `waitress_spans_total` counts them."),
+        [LogEvent.TracesLimited] = (["number"], "Told once per worker. The default is a sample of so many; traces that a caller has begun are not counted ([tracing.md](tracing.md#how-many-are-recorded))."),
         [LogEvent.NoResponse] = (["METHOD", "PATH"], "An ASGI app's coroutine ended without having sent `http.response.start`; the client got 500."),
         [LogEvent.ResponseUnfinished] = (["METHOD", "PATH"], "An ASGI app's coroutine ended before its last `http.response.body`."),
     };

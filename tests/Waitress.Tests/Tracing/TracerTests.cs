@@ -16,6 +16,7 @@ public sealed class TracerTests
 
     private readonly LineQueue queue = new(linger: TimeSpan.Zero);
     private readonly List<Dictionary<string, string>> seen = [];
+    private IReadOnlyList<Mailbox.Entry> told = [];
 
     private static Settings With(Sampler? sampler = null) => EngineServer.Loopback with
     {
@@ -44,6 +45,8 @@ public sealed class TracerTests
                 client.Send(request);
                 client.Read(isHead: request.StartsWith("HEAD", StringComparison.Ordinal));
             }
+
+            told = await server.StopAsync();
         }
 
         queue.Close();
@@ -80,6 +83,16 @@ public sealed class TracerTests
         Assert.False(span.Has(15));
         Assert.False(span.Has(4));
         Assert.Equal(1UL, span.Number(16));
+    }
+
+    [Fact]
+    public async Task Spans_OfOneConnection_EachHaveTheirOwnHostAndVersion()
+    {
+        var spans = await SpansAsync(With(), "GET /200 HTTP/1.1\r\nHost: a:1\r\n\r\n", "GET /200 HTTP/1.1\r\nHost: a:1\r\n\r\n", "GET /200 HTTP/1.1\r\nHost: b\r\n\r\n",
+            "GET /200 HTTP/1.0\r\nHost: b\r\nConnection: keep-alive\r\n\r\n", "GET /200 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+        Assert.Equal(["a:1 1.1", "a:1 1.1", "b:80 1.1", "b:80 1.0", ": 1.0"], spans.Select(span => span.Attributes(9)).Select(each =>
+            $"{each.GetValueOrDefault("server.address")}:{each.GetValueOrDefault("server.port")} {each["network.protocol.version"]}"));
+        Assert.All(spans, span => Assert.Equal(("http", "127.0.0.1"), (span.Attributes(9)["url.scheme"], span.Attributes(9)["client.address"])));
     }
 
     [Fact]
@@ -141,6 +154,19 @@ public sealed class TracerTests
         Assert.EndsWith("-00", seen[1]["traceparent"], StringComparison.Ordinal);
         Assert.StartsWith($"00-{Trace}-", seen[1]["traceparent"], StringComparison.Ordinal);
         Assert.DoesNotContain(Span, seen[1]["traceparent"], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Begin_OfMoreThanMayBegin_RecordsTheRestOnlyForCallersThatDo()
+    {
+        var settings = With();
+        settings = settings with { Otel = settings.Otel with { MostTraces = 1 } };
+        const string Plain = "GET /200 HTTP/1.1\r\nHost: a\r\n\r\n";
+        var spans = await SpansAsync(settings, Plain, Plain, $"GET /200 HTTP/1.1\r\nHost: a\r\ntraceparent: 00-{Trace}-{Span}-01\r\n\r\n");
+        Assert.Equal(2, spans.Count);
+        Assert.Equal(Trace, Hex(spans[1], 1));
+        Assert.Equal(["-01", "-00", "-01"], seen.Select(fields => fields["traceparent"][^3..]));
+        Assert.Single(told, entry => entry.Event == LogEvent.TracesLimited);
     }
 
     [Fact]

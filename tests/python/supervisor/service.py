@@ -127,8 +127,9 @@ class Service(unittest.TestCase):
         self.look = _look.Look(self.supervisor)
         self.loop.turn(0)
 
-    def launch(self, slot, name, generation, max_requests):
+    def launch(self, slot, name, generation, max_requests, again=False):
         process = FakeProcess(self, slot, name, generation)
+        process.again = again
         self.processes.append(process)
         self.addCleanup(process.theirs.close)
         self.addCleanup(process.control.close)

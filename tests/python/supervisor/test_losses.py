@@ -84,6 +84,13 @@ class LossesTest(Service):
         first.die()
         self.assertEqual(self.alive(), ["3", "2"])
 
+    def test_workers_that_join_a_running_service_are_told_so_unless_a_reload_brings_them(self):
+        first, second = self.serving()
+        second.die(9)
+        self.supervisor.reload()
+        third, fourth = self.processes[2:4]
+        self.assertEqual([first.again, second.again, third.again, fourth.again], [False, True, True, False])
+
     def test_system_without_processes_is_tried_again(self):
         first, second = self.serving()
         self.supervisor.launch.start = mock.Mock(side_effect=OSError("no more processes"))

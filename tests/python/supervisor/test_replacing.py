@@ -78,6 +78,13 @@ class ReplacingTest(Service):
         self.assertEqual((len(self.processes), replies), (2, [{"ok": False, "error": "threads: 0 is less than 1"}]))
         self.log_has("threads: 0 is less than 1")
 
+    def test_reload_says_what_does_not_follow_a_new_setting(self):
+        self.serving()
+        self.values = {**self.values, "listen": ["127.0.0.1:1"], "otlp_endpoint": "http://collector:4318"}
+        self.supervisor.reload()
+        self.log_has("Changed, but in force only after a restart: listen")
+        self.log_has("traces follow it with the new workers, metrics only after a restart")
+
     def test_reload_takes_the_new_number_of_workers(self):
         self.serving()
         self.values = {**self.values, "workers": 3}
