@@ -114,11 +114,18 @@ def show_flask(args):
         print(f"Flask: one worker {rates[0]:.0f} requests/s, two {rates[1]:.0f}, ratio {rates[1] / rates[0]:.2f}")
 
 
+# Workers, connections, whether each is for one request only, seconds between a connection's requests: without a pause one busy connection may keep a worker as busy as two.
+EVEN = (
+    (4, 4, False, 0), (4, 64, False, 0), (4, 16, True, 0), (2, 2, False, 0), (2, 3, False, 0), (2, 3, False, 0.003), (4, 5, False, 0), (4, 5, False, 0.003),
+)  # fmt: skip
+
+
 def even(args):
-    for connections, close in ((4, False), (64, False), (16, True)):
-        with serving("which", "-k", "process", "-w4") as (server, port, _):
-            workers_ready(server, 4)
-            counts = {}
+    for workers, connections, close, pause in EVEN:
+        with serving("which", "-k", "process", f"-w{workers}") as (server, port, _):
+            workers_ready(server, workers)
+            counts = dict.fromkeys((str(pid).encode() for pid in children(server.pid)), 0)
+            moved = []
             lock = threading.Lock()
 
             def client(deadline):
@@ -126,12 +133,17 @@ def even(args):
                 with socket.socket() as sock:
                     connected = None
                     while time.monotonic() < deadline:
+                        if pause:
+                            time.sleep(pause)
                         if connected is None:
                             connected = socket.create_connection(("127.0.0.1", port), 10)
                         connected.sendall(b"GET / HTTP/1.1\r\nHost: bench\r\n" + (b"Connection: close\r\n" if close else b"") + b"\r\n")
-                        pid = connected.recv(4096).split(b"\r\n\r\n")[1]
+                        head, pid = connected.recv(4096).split(b"\r\n\r\n")
                         mine[pid] = mine.get(pid, 0) + 1
-                        if close:
+                        told = b"connection: close" in head.lower()
+                        if told and not close:
+                            moved.append(pid)
+                        if told:
                             connected.close()
                             connected = None
                 with lock:
@@ -144,8 +156,8 @@ def even(args):
             for thread in threads:
                 thread.join()
             each = sorted(counts.values())
-            kind = "short" if close else "kept"
-            print(f"evenness: {connections} {kind} connections over 4 workers: {each}, most/least {each[-1] / each[0]:.2f}")
+            kind = ("short" if close else "kept") + (", paced" if pause else "")
+            print(f"evenness: {connections} connections ({kind}) over {workers} workers: {each}, most/least {each[-1] / max(each[0], 1):.2f}, {len(moved)} moved")
 
 
 def paced(port, seconds, rate=400, connections=8):
@@ -200,9 +212,9 @@ def threads(args):
             with serving("sleepy", *options) as (server, port, _):
                 wrk(port, 2, 64)
                 rates.append(wrk(port, args.seconds, 64)[0])
-                resident = memory(server.pid)[0]
+                resident, private = memory(server.pid)
         print(f"10 ms of sleep, 64 connections: 4 threads {rates[0]:.0f} requests/s, up to 64 {rates[1]:.0f}, "
-              f"ratio {rates[1] / rates[0]:.1f}, then {resident:.1f} MiB resident")
+              f"ratio {rates[1] / rates[0]:.1f}, then {resident:.1f} MiB resident, {private:.1f} private")
 
 
 def interpreters(args):

@@ -64,10 +64,10 @@ internal sealed partial class Server : IDisposable
         if (settings.AdminListen is not null)
             _collectors = OpenCollectors();
         _observed += _routes is null ? null : _routes.Record;
-        _inFlight = new InFlight(handoff?.MaxRequests ?? 0, () => Orders!.Recycle("max_requests"));
 
         // A hand-off without a board is sockets alone: opened as root by a program that has no supervisor.
         _slot = handoff is null or { Board: < 0 } ? null : WorkerSlot.Open(handoff, TimeProvider.System, WriteFigures);
+        _inFlight = new InFlight(handoff?.MaxRequests ?? 0, () => Orders!.Recycle("max_requests"), _slot?.Rebalancer);
 
         // A connection of HTTP/1 has one request at a time, so the queue can't be longer than there are connections. Those of HTTP/2, which may have
         // more, share the same bound.

@@ -44,6 +44,7 @@ def run(
     from waitress.supervisor import _launch, _recycle, _upgrade
     from waitress.supervisor._board import Board
     from waitress.supervisor._figures import Figures
+    from waitress.supervisor._idle_start import IdleStart
     from waitress.supervisor._loop import Loop
     from waitress.supervisor._output import Output
     from waitress.supervisor._service import Service
@@ -83,7 +84,7 @@ def run(
         launch = _launch.Launch(arguments, list(binding.descriptors), board, handoff, program.spawn_options(), program.environment(), figures.fd)
         ends.callback(launch.close)
         upgrade = _upgrade.Upgrade(_upgrade.command_line(), inherited.parent, program.start_folder, notify.environment())
-        supervisor = Supervisor(loop, binding, board, launch, output, values, reread, upgrade, figures)
+        supervisor = Supervisor(loop, binding, board, launch, output, values, reread, upgrade, figures, IdleStart(loop))
         figures.follow(supervisor)
         ends.callback(lambda: figures.close(not upgrade.shared))
         ends.callback(lambda: binding.close(not upgrade.shared))

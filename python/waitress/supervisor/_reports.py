@@ -24,6 +24,8 @@ class Reports:
         event = message.get("event")
         if event == "ready":
             worker.serving = True
+            if supervisor.idle_start is not None:
+                supervisor.idle_start.end(worker)
             if supervisor.state == "stopping":
                 supervisor.end(worker)
             else:

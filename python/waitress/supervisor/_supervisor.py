@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from waitress.supervisor._board import Board
     from waitress.supervisor._figures import Figures
+    from waitress.supervisor._idle_start import IdleStart
     from waitress.supervisor._launch import Launch
     from waitress.supervisor._loop import Loop
     from waitress.supervisor._output import Output
@@ -46,8 +47,10 @@ class Supervisor:
     def __init__(
         self, loop: Loop, binding: Any, board: Board, launch: Launch, output: Output, values: Mapping[str, Any],
         reread: Callable[[], tuple[Mapping[str, Any], list[str]]], upgrade: Upgrade, figures: Figures | NoFigures | None = None,
+        idle_start: IdleStart | None = None,
     ) -> None:  # fmt: skip
         self.figures = figures or NoFigures()
+        self.idle_start = idle_start
         self.loop, self.binding, self.board, self.values = loop, binding, board, values
         self.places: list[Place] = []
         self.leaving: list[WorkerProcess] = []
@@ -158,6 +161,8 @@ class Supervisor:
         worker = WorkerProcess(self.loop, started, errors, name, slot, self.generation, recycling, health, self._reports.take, self.figures.state)
         if incoming:
             place.incoming = worker
+            if self.idle_start is not None and not self.values["reload"]:
+                self.idle_start.begin(worker)
         else:
             place.current = worker
 

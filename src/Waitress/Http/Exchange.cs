@@ -8,6 +8,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Waitress.Asgi;
 using Waitress.Configuration;
 using Waitress.Guards;
+using Waitress.Processes;
 using Waitress.Response;
 using Waitress.Tls;
 using Waitress.Tracing;
@@ -29,6 +30,7 @@ internal sealed class Exchange : IValueTaskSource
     private readonly InFlight _inFlight;
     private ManualResetValueTaskSourceCore<bool> _served;
     private RequestTimes _times;
+    private RequestTally _tally;
 
     public Exchange(IFeatureCollection features, Settings settings, IdleSweep sweep, InFlight inFlight)
     {
@@ -83,8 +85,13 @@ internal sealed class Exchange : IValueTaskSource
 
     public ResponseWriter Response { get; }
 
-    /// <summary>Whether the server stops, so that each answer ends its connection.</summary>
-    public bool Draining => _inFlight.Draining;
+    /// <summary>
+    /// Whether this answer is to end its connection: the server stops, or another worker is to have the client's next one. To be asked once for an answer of
+    /// HTTP/1, before its head leaves.
+    /// </summary>
+    public bool EndsConnection() => _inFlight.Draining
+        || (_inFlight.Rebalancer is { } rebalancer && rebalancer.Suits(ref _tally, (Number + 1) / 2)
+            && (HasBody || !_link.HasMore) && rebalancer.TryMove());
 
     /// <summary>Counts the beginnings and ends of the connection's requests, so it is odd within one: what Python keeps beyond its request is recognised by an older number.</summary>
     public int Number { get; private set; }

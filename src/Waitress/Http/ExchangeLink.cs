@@ -24,6 +24,9 @@ internal abstract class ExchangeLink
     /// <summary>The first violation of the chunked body being read, which Kestrel let pass, or null.</summary>
     public virtual Refusal? ChunkError => null;
 
+    /// <summary>Whether the client has sent more behind this request, which has no body, and expects to be answered on this connection.</summary>
+    public abstract bool HasMore { get; }
+
     /// <summary>Whether the client gave up while its request waited, which was complete at that timestamp.</summary>
     public abstract bool ClientGaveUp(long since);
 

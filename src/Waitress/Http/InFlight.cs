@@ -1,3 +1,5 @@
+using Waitress.Processes;
+
 namespace Waitress.Http;
 
 /// <summary>
@@ -5,7 +7,8 @@ namespace Waitress.Http;
 /// each way.
 /// </summary>
 /// <param name="most">After so many requests <paramref name="reached"/> is called, once, on the thread that ended the last; 0: never.</param>
-internal sealed class InFlight(long most = 0, Action? reached = null)
+/// <param name="rebalancer">Moves connections to other workers; null: there are none.</param>
+internal sealed class InFlight(long most = 0, Action? reached = null, Rebalancer? rebalancer = null)
 {
     private long _begun;
     private long _ended;
@@ -17,6 +20,8 @@ internal sealed class InFlight(long most = 0, Action? reached = null)
 
     /// <summary>Whether the stop is of this worker alone, and others go on serving.</summary>
     public bool Retiring => _retiring;
+
+    public Rebalancer? Rebalancer => rebalancer;
 
     public int Count
     {

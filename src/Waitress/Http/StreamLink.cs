@@ -22,6 +22,8 @@ internal sealed class StreamLink(Http2Wire wire, IHttpRequestLifetimeFeature lif
 
     public override bool ClientLeft => ClientGone;
 
+    public override bool HasMore => true;
+
     public override bool ClientGaveUp(long since) => ClientGone;
 
     public override void ClientLost() => _lost = true;

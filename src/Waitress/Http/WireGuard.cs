@@ -82,6 +82,8 @@ internal sealed class WireGuard : ExchangeLink, IDuplexPipe, IConnectionLifetime
 
     public override bool ClientLeft => Client.Ended;
 
+    public override bool HasMore => Client.HasSent || _reader.HasMore;
+
     /// <summary>Whether the client is still there.</summary>
     public ClientPresence Client { get; }
 

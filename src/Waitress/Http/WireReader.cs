@@ -29,6 +29,28 @@ internal sealed class WireReader(PipeReader inner, WireGuard wire) : PipeReader
     /// <summary>Whether Kestrel has read anything from this connection.</summary>
     public bool HasRead => _reads > 0;
 
+    /// <summary>
+    /// Whether there are bytes behind a request that has no body and is under way, so that Kestrel reads nothing: a further request, which the client has
+    /// sent ahead (RFC 9112 section 9.3.2). Also true where that can't be told.
+    /// </summary>
+    public bool HasMore
+    {
+        get
+        {
+            try
+            {
+                if (!inner.TryRead(out var result))
+                    return false;
+                inner.AdvanceTo(result.Buffer.Start); // Nothing is examined, so the next read completes at once.
+                return true;
+            }
+            catch (Exception e) when (e is InvalidOperationException or IOException)
+            {
+                return true;
+            }
+        }
+    }
+
     /// <summary>Starts the audit; Kestrel must have consumed the request's head and nothing more.</summary>
     public void BeginChunkedBody()
     {

@@ -4,7 +4,8 @@ namespace Waitress.Processes;
 /// Who accepts the next connection of a shared socket: a worker whose open connections are no more than any other's. Left to the kernel,
 /// the process that happens to wake first would take most of them, and a few long keep-alive connections could all end up with one worker.
 /// Among equals, as with connections so short that mostly none is open, it goes by turns.
-/// At any time at least one serving worker may accept: among those with the fewest connections the one with the fewest turns.
+/// A worker that gives a connection away (<see cref="Rebalancer"/>) says whom the next one is for, whatever the counts.
+/// At any time at least one serving worker may accept: that one, else among those with the fewest connections the one with the fewest turns.
 /// </summary>
 internal sealed class Balance(Scoreboard board, int slot, TimeProvider time)
 {
@@ -21,6 +22,9 @@ internal sealed class Balance(Scoreboard board, int slot, TimeProvider time)
 
     // A worker that was busy with long connections does not make up for all the turns that it missed meanwhile.
     private const long MostTurnsBehind = 32;
+
+    // For a client to come again: a few round trips over a slow network. Other connections that come meanwhile have the same receiver.
+    private const long GiftTime = 1_000_000_000;
 
     // By slot, what it had accepted when it was found not to accept; it does not count until that changes.
     private readonly long[] _distrusted = NoneDistrusted(board.Slots);
@@ -59,6 +63,18 @@ internal sealed class Balance(Scoreboard board, int slot, TimeProvider time)
     /// <summary>A new worker starts level with the others, else it would get every connection until it has caught up.</summary>
     public void Join() => board[slot, Field.Turns] = MostTurnsOfOthers();
 
+    /// <summary>The next connection is for that slot's worker: within a second, unless it hangs.</summary>
+    public void Give(int receiver)
+    {
+        board[slot, Field.GivesTo] = 0;
+        board[slot, Field.GivesAfter] = board[receiver, Field.Accepted];
+        board[slot, Field.GivesUntil] = Monotonic.Now(time) + GiftTime;
+        board[slot, Field.GivesTo] = receiver + 1;
+    }
+
+    /// <summary>Whether a slot's worker is there to accept.</summary>
+    public bool Counts(int other) => IsServing(other) && board[other, Field.Paused] == 0;
+
     /// <summary>The slots that wait to be told, and may accept by now.</summary>
     public IEnumerable<int> Eligible()
     {
@@ -71,12 +87,12 @@ internal sealed class Balance(Scoreboard board, int slot, TimeProvider time)
 
     private bool MayAccept(int asking)
     {
+        if (Receiver(asking) is var receiver and >= 0)
+            return receiver == asking;
         var own = board[asking, Field.Connections];
         for (var other = 0; other < board.Slots; other++)
         {
-            if (other == asking || !IsServing(other) || board[other, Field.Paused] != 0)
-                continue;
-            if (asking == slot && board[other, Field.Accepted] == _distrusted[other])
+            if (other == asking || !Counts(other) || IsDistrusted(asking, other))
                 continue;
             var theirs = board[other, Field.Connections];
             if (own > theirs + (theirs / LoadShare))
@@ -86,6 +102,26 @@ internal sealed class Balance(Scoreboard board, int slot, TimeProvider time)
         }
 
         return true;
+    }
+
+    private bool IsDistrusted(int asking, int other) => asking == slot && board[other, Field.Accepted] == _distrusted[other];
+
+    // Whom somebody gives the next connection, the one that asks before others; -1: nobody does. Over once the receiver has accepted one.
+    private int Receiver(int asking)
+    {
+        var found = -1;
+        for (var giver = 0; giver < board.Slots; giver++)
+        {
+            var receiver = (int)board[giver, Field.GivesTo] - 1;
+            if (receiver < 0 || receiver >= board.Slots || board[receiver, Field.Accepted] != board[giver, Field.GivesAfter]
+                || Monotonic.Now(time) > board[giver, Field.GivesUntil] || !Counts(receiver) || IsDistrusted(asking, receiver))
+                continue;
+            if (receiver == asking)
+                return asking;
+            found = receiver;
+        }
+
+        return found;
     }
 
     private long MostTurnsOfOthers()

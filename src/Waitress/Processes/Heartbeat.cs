@@ -18,6 +18,7 @@ internal sealed class Heartbeat : IDisposable
     private readonly Wakers _wakers;
     private readonly TimeProvider _time;
     private readonly Action<Scoreboard, int> _write;
+    private readonly Action? _written;
     private readonly ITimer _timer;
     private readonly byte[] _received = new byte[16];
     private long _completed = -1;
@@ -29,9 +30,10 @@ internal sealed class Heartbeat : IDisposable
     /// <param name="wakers">For the way through the I/O thread.</param>
     /// <param name="time">The clock.</param>
     /// <param name="write">Writes the figures that only the server knows.</param>
-    public Heartbeat(Scoreboard board, int slot, Wakers wakers, TimeProvider time, Action<Scoreboard, int> write)
+    /// <param name="written">Called after each time, on the I/O thread.</param>
+    public Heartbeat(Scoreboard board, int slot, Wakers wakers, TimeProvider time, Action<Scoreboard, int> write, Action? written = null)
     {
-        (_board, _slot, _wakers, _time, _write) = (board, slot, wakers, time, write);
+        (_board, _slot, _wakers, _time, _write, _written) = (board, slot, wakers, time, write, written);
         _timer = time.CreateTimer(static self => ((Heartbeat)self!).Tick(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
@@ -71,8 +73,10 @@ internal sealed class Heartbeat : IDisposable
         {
             while (!_ended && await _wakers.Echo.ReceiveAsync(_received) > 0)
             {
-                if (!_ended)
-                    Write();
+                if (_ended)
+                    continue;
+                Write();
+                _written?.Invoke();
             }
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)

@@ -23,6 +23,9 @@ internal enum Field
 
     /// <summary>1 while the worker can't accept whatever its load: at its connection limit, or out of descriptors.</summary>
     Paused,
+
+    /// <summary>One more than the slot that is to accept the next connection, whoever has fewest; 0: none. While its worker has Accepted what GivesAfter says, and until GivesUntil.</summary>
+    GivesTo, GivesAfter, GivesUntil,
 }
 
 /// <summary>What a slot's worker is doing.</summary>

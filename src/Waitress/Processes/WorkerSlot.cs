@@ -18,10 +18,14 @@ internal sealed class WorkerSlot : IDisposable
         (_board, _slot) = (board, handoff.Slot);
         Wakers = new Wakers(handoff);
         Balance = new Balance(board, _slot, time);
-        _heartbeat = new Heartbeat(board, _slot, Wakers, time, write);
+        Rebalancer = new Rebalancer(new RequestShares(board, Balance, _slot, time), Give, time);
+        _heartbeat = new Heartbeat(board, _slot, Wakers, time, write, Rebalancer.Look);
     }
 
     public Balance Balance { get; }
+
+    /// <summary>Asked by answers whether their connection should go to another worker.</summary>
+    public Rebalancer Rebalancer { get; }
 
     public Wakers Wakers { get; }
 
@@ -93,6 +97,13 @@ internal sealed class WorkerSlot : IDisposable
         _board[_slot, Field.Paused] = paused ? 1 : 0;
         if (paused)
             WakeEligible();
+    }
+
+    /// <summary>The next connection is for that slot's worker.</summary>
+    public void Give(int receiver)
+    {
+        Balance.Give(receiver);
+        WakeEligible();
     }
 
     /// <summary>Wakes the workers that may accept now and wait to be told: after this one's load grew.</summary>

@@ -194,7 +194,7 @@ internal sealed partial class ResponseWriter(Exchange exchange, IFeatureCollecti
             _head.Headers.ContentLength = length;
         if (exchange.IsMultiplexed)
             _head.Headers.Remove("Proxy-Connection"); // An app's; of its kind the only one that is not refused when it is set (RFC 9113 section 8.2.2).
-        else if (_closing || exchange.Draining)
+        else if (_closing || exchange.EndsConnection())
             _head.Headers.Connection = "close";
         if (settings.Ident is null)
             return;

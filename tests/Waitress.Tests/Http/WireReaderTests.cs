@@ -1,6 +1,8 @@
+using System.Buffers;
 using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -36,6 +38,46 @@ public sealed class WireReaderTests
             if (waiting)
                 await connection.ReceiveAsync("G"u8.ToArray()); // As the transport does in the end.
             Assert.Equal(!waiting, (await read.WaitAsync(TimeSpan.FromSeconds(20))).IsCanceled);
+        })(connection);
+        near.Dispose();
+        far.Dispose();
+    }
+
+    [Theory]
+    [InlineData("head", false)]
+    [InlineData("headnext", true)]
+    public async Task HasMore_BehindARequest_IsWhatTheClientHasSentAhead(string received, bool expected)
+    {
+        var (near, far) = MailboxTests.Connected();
+        var connection = new Connection(near);
+        await Wired(new ManualTime(), async input =>
+        {
+            await connection.ReceiveAsync(Encoding.ASCII.GetBytes(received));
+            var read = await input.ReadAsync();
+            input.AdvanceTo(read.Buffer.GetPosition("head".Length));
+            Assert.Equal(expected, ((WireReader)input).HasMore);
+
+            // Asking takes nothing, and delays nothing.
+            await connection.ReceiveAsync("!"u8.ToArray());
+            read = await input.ReadAsync();
+            Assert.Equal(received["head".Length..] + "!", Encoding.ASCII.GetString(read.Buffer.ToArray()));
+            input.AdvanceTo(read.Buffer.End);
+        })(connection);
+        near.Dispose();
+        far.Dispose();
+    }
+
+    [Fact]
+    public async Task HasMore_WhileSomebodyReads_IsTakenForGranted()
+    {
+        var (near, far) = MailboxTests.Connected();
+        var connection = new Connection(near);
+        await Wired(new ManualTime(), async input =>
+        {
+            var read = input.ReadAsync().AsTask();
+            Assert.True(((WireReader)input).HasMore);
+            await connection.ReceiveAsync("!"u8.ToArray());
+            input.AdvanceTo((await read).Buffer.End);
         })(connection);
         near.Dispose();
         far.Dispose();

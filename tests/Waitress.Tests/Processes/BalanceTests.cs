@@ -156,6 +156,56 @@ public sealed class BalanceTests : IDisposable
     }
 
     [Fact]
+    public void Give_NextConnection_IsForTheReceiverAlone()
+    {
+        Serve(1, 5);
+        Serve(2, 1);
+        _board[1, Field.Accepted] = 9;
+        _board[1, Field.WantsToAccept] = 1;
+        _balance.Give(1);
+        Assert.False(_balance.MayAccept());
+        Assert.False(new Balance(_board, 2, _time).MayAccept());
+        Assert.True(new Balance(_board, 1, _time).MayAccept());
+        Assert.Equal([1], _balance.Eligible());
+        _board[1, Field.Accepted] = 10;
+        Assert.True(_balance.MayAccept());
+        Assert.False(new Balance(_board, 1, _time).MayAccept());
+    }
+
+    [Fact]
+    public void Give_NobodyComes_IsOverAfterASecond()
+    {
+        Serve(1, 5);
+        _balance.Give(1);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.False(_balance.MayAccept());
+        _time.Advance(TimeSpan.FromMilliseconds(1));
+        Assert.True(_balance.MayAccept());
+    }
+
+    [Theory]
+    [InlineData(Field.State, (long)SlotState.Draining)]
+    [InlineData(Field.Paused, 1)]
+    [InlineData(Field.Heartbeat, 0)]
+    internal void Give_ReceiverCannotAccept_HoldsNobodyUp(Field field, long value)
+    {
+        Serve(1, 5);
+        _balance.Give(1);
+        _board[1, field] = value;
+        Assert.True(_balance.MayAccept());
+    }
+
+    [Fact]
+    public void Give_ReceiverTookNothingWhileAsked_HoldsThisOneUpNoMore()
+    {
+        Serve(1, 5);
+        _balance.Give(1);
+        _balance.BeginWait();
+        _balance.Distrust();
+        Assert.True(_balance.MayAccept());
+    }
+
+    [Fact]
     public void AnyLoads_SomebodyMayAccept()
     {
         var random = new Random(1);
@@ -165,6 +215,9 @@ public sealed class BalanceTests : IDisposable
             {
                 Serve(slot, random.Next(round % 40 + 1));
                 _board[slot, Field.Turns] = random.Next(40);
+                _board[slot, Field.GivesTo] = 0;
+                if (random.Next(4) == 0)
+                    new Balance(_board, slot, _time).Give(random.Next(4));
             }
 
             Assert.Contains(Enumerable.Range(0, 4), slot => new Balance(_board, slot, _time).MayAccept());
