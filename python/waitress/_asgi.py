@@ -237,10 +237,12 @@ class EventLoop:
                 await closed
                 await self._finish(lifespan, inbox)
             finally:
-                loop.remove_reader(receiver.fileno())
-                if sockets >= 0:
-                    loop.remove_reader(sockets)
-                inbox.close()
+                try:
+                    loop.remove_reader(receiver.fileno())
+                    if sockets >= 0:
+                        loop.remove_reader(sockets)
+                finally:
+                    inbox.close()
         await lifespan.stop(self._patience)
 
     async def _finish(self, lifespan: Lifespan, inbox: Inbox) -> None:

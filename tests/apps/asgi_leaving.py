@@ -150,5 +150,17 @@ async def block(r):
     await r.text("blocked")
 
 
+async def block_later(r):
+    """By a task that goes on when the answer has left."""
+
+    async def later():
+        await asyncio.sleep(0.1)
+        mark("blocks now")
+        blocking_in_the_app(float(r.query["seconds"]))
+
+    asyncio.create_task(later())
+    await r.text("later")
+
+
 def blocking_in_the_app(seconds):
     time.sleep(seconds)

@@ -107,7 +107,15 @@ internal sealed partial class EventLoop : IDisposable
     public bool Poll()
     {
         Inbox.BeginTurn();
-        Poller!.Poll();
+        try
+        {
+            Poller!.Poll();
+        }
+        catch (Exception e)
+        {
+            Log.Post(LogEvent.EngineFault, e); // The inbox has to be emptied: whoever posts sees the loop at work, and does not wake it.
+        }
+
         return Drain();
     }
 
@@ -130,7 +138,7 @@ internal sealed partial class EventLoop : IDisposable
         if (stops && !_stopTold)
         {
             _stopTold = true;
-            foreach (var call in _calls)
+            foreach (var call in _calls.ToArray())
                 Happened(call, LoopEvent.Stopping);
         }
 

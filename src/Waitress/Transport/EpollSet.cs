@@ -9,6 +9,8 @@ internal enum EpollEvents
 {
     None = 0,
     In = 0x1,
+    /// <summary>TCP's urgent data, at whose mark a read stops.</summary>
+    Urgent = 0x2,
     Out = 0x4,
     Error = 0x8,
     HungUp = 0x10,
@@ -92,7 +94,7 @@ internal sealed class EpollSet : IDisposable
     {
         Span<byte> told = stackalloc byte[sizeof(long) * 2];
         told.Clear();
-        MemoryMarshal.Write(told, (int)(EpollEvents.In | EpollEvents.Out | EpollEvents.Ended | EpollEvents.EdgeTriggered));
+        MemoryMarshal.Write(told, (int)(EpollEvents.In | EpollEvents.Out | EpollEvents.Ended | EpollEvents.Urgent | EpollEvents.EdgeTriggered));
         MemoryMarshal.Write(told[DataAt..], (long)descriptor);
         if (epoll_ctl(Descriptor, operation, descriptor, ref told[0]) != 0)
             throw new SocketException((int)SocketError.TooManyOpenSockets); // Watches or memory: nothing else can fail here.

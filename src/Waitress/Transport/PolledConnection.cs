@@ -78,7 +78,7 @@ internal sealed partial class PolledConnection : ConnectionContext, IDuplexPipe
         if (_output.IsWaiting)
             _output.SendOn();
         if ((what & ~EpollEvents.Out) != 0)
-            Receive(toTheEnd: _isUnix || (what & (EpollEvents.Ended | EpollEvents.Error | EpollEvents.HungUp)) != 0);
+            Receive(toTheEnd: _isUnix || (what & (EpollEvents.Ended | EpollEvents.Urgent | EpollEvents.Error | EpollEvents.HungUp)) != 0);
     }
 
     /// <summary>Nothing can be sent or received any more: the client has gone, or is to go.</summary>
@@ -91,7 +91,8 @@ internal sealed partial class PolledConnection : ConnectionContext, IDuplexPipe
             _abortReason = reason;
             try
             {
-                _socket.Shutdown(SocketShutdown.Both);
+                // What we cut must not look whole: no end is sent, and the close resets, as Kestrel's transport does it.
+                _socket.Shutdown(IsCut ? SocketShutdown.Receive : SocketShutdown.Both);
             }
             catch (Exception e) when (e is SocketException or ObjectDisposedException)
             {
@@ -177,8 +178,15 @@ internal sealed partial class PolledConnection : ConnectionContext, IDuplexPipe
             _isClosed = true;
         }
 
+        _output.GiveUp(); // A flush that still waits; nothing is left to be sent.
         EndInput(null);
         _poller.Remove(this); // Before the socket is closed: a new one may have its number from then on.
+        if (IsCut)
+        {
+            _socket.Close(0);
+            return;
+        }
+
         try
         {
             _socket.Shutdown(SocketShutdown.Both);
@@ -192,5 +200,21 @@ internal sealed partial class PolledConnection : ConnectionContext, IDuplexPipe
     }
 
     // On a thread of the pool, as Kestrel's transport does it: those who are told may take their time.
-    private void TellClosed() => ThreadPool.UnsafeQueueUserWorkItem(static source => source.Cancel(), _closed, preferLocal: false);
+    private void TellClosed() => ThreadPool.UnsafeQueueUserWorkItem(
+        static source =>
+        {
+            try
+            {
+                source.Cancel();
+            }
+            catch (AggregateException)
+            {
+                // Theirs, who were told; the connection has ended all the same.
+            }
+        },
+        _closed,
+        preferLocal: false);
+
+    // Whether we end it before its time; a unix socket knows no reset.
+    private bool IsCut => _abortReason is not (null or ConnectionResetException) && !_isUnix;
 }

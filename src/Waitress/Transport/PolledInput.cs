@@ -94,6 +94,7 @@ internal sealed class PolledInput(PolledConnection connection, MemoryPool<byte> 
                 return new(result);
             _read.Reset();
             _isAwaited = true;
+            _registration = default;
             if (cancellationToken.CanBeCanceled)
                 _registration = cancellationToken.UnsafeRegister(static (input, token) => ((PolledInput)input!).Cancel(token), this);
             return new(this, _read.Version);
@@ -203,7 +204,7 @@ internal sealed class PolledInput(PolledConnection connection, MemoryPool<byte> 
 
     private ReadResult Take()
     {
-        var unread = _first is null ? ReadOnlySequence<byte>.Empty : new ReadOnlySequence<byte>(_first, _start, _last!, _last!.Filled);
+        var unread = _consumed == _received ? ReadOnlySequence<byte>.Empty : new ReadOnlySequence<byte>(_first!, _start, _last!, _last!.Filled);
         var result = new ReadResult(unread, _cancelled, _ended);
         (_cancelled, _isAwaited) = (false, false);
         return result;

@@ -59,7 +59,7 @@ internal sealed class PolledOutput(PolledConnection connection, Poller poller, L
         lock (gate)
         {
             failure = Send();
-            if (_cancelled)
+            if (_cancelled && failure is null)
             {
                 _cancelled = false;
                 return new(new FlushResult(isCanceled: true, _givenUp));
@@ -69,6 +69,7 @@ internal sealed class PolledOutput(PolledConnection connection, Poller poller, L
             {
                 _flush.Reset();
                 _flushing = true;
+                _registration = default;
                 if (cancellationToken.CanBeCanceled)
                     _registration = cancellationToken.UnsafeRegister(static (output, _) => ((PolledOutput)output!).CancelPendingFlush(), this);
                 return new ValueTask<FlushResult>(this, _flush.Version);
@@ -138,8 +139,9 @@ internal sealed class PolledOutput(PolledConnection connection, Poller poller, L
             _drained?.TrySetResult();
         }
 
+        // Not here: whoever aborts a connection may hold locks of Kestrel's.
         if (flushing)
-            EndFlush(isCanceled: false);
+            ThreadPool.UnsafeQueueUserWorkItem(static output => output.EndFlush(isCanceled: false), this, preferLocal: false);
     }
 
     /// <summary>The socket takes more.</summary>
@@ -155,8 +157,6 @@ internal sealed class PolledOutput(PolledConnection connection, Poller poller, L
             flushed = _flushing && failure is null && _backlog <= poller.WriteBuffer / 2;
             if (flushed)
                 _flushing = false;
-            if (_waiting.Count == 0)
-                _drained?.TrySetResult();
         }
 
         if (failure is not null)
@@ -233,12 +233,14 @@ internal sealed class PolledOutput(PolledConnection connection, Poller poller, L
         }
 
         _waiting.RemoveRange(0, sent);
+        if (_waiting.Count == 0)
+            _drained?.TrySetResult();
         return failure;
     }
 
     private ConnectionResetException? SendBlock(ref Block block)
     {
-        while (block.Length > 0)
+        while (block.Length > 0 && !_givenUp)
         {
             var count = SocketCalls.Send(connection.Descriptor, block.Unsent.Span);
             if (count == SocketCalls.NotNow)

@@ -5,6 +5,7 @@
 // Poll runs on the loop's thread, attached: nothing in it waits. When the loop has ended, a thread of ours goes on until the last
 // connection has left. Connections are added, written to and closed by any thread.
 using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections;
 using Waitress.Listening;
 
 namespace Waitress.Transport;
@@ -76,8 +77,9 @@ internal sealed class Poller(long writeBuffer) : IDisposable
         {
             if (_closed || _successor is not null)
                 return;
-            _successor = new Thread(RunToTheEnd, 256 * 1024) { IsBackground = true, Name = "waitress-poll" };
-            _successor.Start();
+            var successor = new Thread(RunToTheEnd, 1024 * 1024) { IsBackground = true, Name = "waitress-poll" };
+            successor.Start();
+            _successor = successor;
         }
     }
 
@@ -114,8 +116,17 @@ internal sealed class Poller(long writeBuffer) : IDisposable
         {
             // The descriptor may be another connection's by now, which then finds that there is nothing to read.
             var (descriptor, what) = _set[i];
-            if (descriptor < connections.Length && connections[descriptor] is { } connection)
+            if (descriptor >= connections.Length || connections[descriptor] is not { } connection)
+                continue;
+            try
+            {
                 connection.Happened(what);
+            }
+            catch (Exception e)
+            {
+                // Its own end: what has happened to the others is told once, and has to be seen to.
+                connection.Break(new ConnectionAbortedException("The connection could not be read or written", e));
+            }
         }
     }
 

@@ -93,6 +93,20 @@ public sealed class AsgiTaskTests
         Assert.Equal(0, await server.StopAsync());
     }
 
+    /// <summary>No request is in the app's hands, and the one that waits has not been read, since the loop reads itself.</summary>
+    [Fact]
+    public async Task Loop_ThatATaskOfTheAppBlocks_IsToldAsSoonAsAClientWaits()
+    {
+        await using var server = await PythonServer.StartAsync("asgi_suite:app", ["--loop-stall=0.2"]);
+        using var client = await server.ConnectAsync();
+        Assert.Equal("later", (await client.GetAsync("/block-later?seconds=2")).Text);
+        await server.Log.WaitForMark("blocks now");
+        using var other = await server.ConnectAsync();
+        Assert.Equal(Expected.Hello, (await other.GetAsync("/hello")).Text);
+        await server.Log.WaitForLog("in blocking_in_the_app");
+        Assert.Equal(0, await server.StopAsync());
+    }
+
     [Fact]
     public async Task Connection_IdleForTooLong_IsClosed()
     {

@@ -143,6 +143,15 @@ public sealed class PolledConnectionTests
         Assert.True((await InTime(flush)).IsCompleted);
         Assert.Same(reason, await Assert.ThrowsAsync<ConnectionAbortedException>(() => InTime(read)));
         await InTime(pair.Connection.DisposeAsync().AsTask());
+
+        // By a reset: an answer that was cut must not look whole.
+        var error = await Assert.ThrowsAsync<SocketException>(async () =>
+        {
+            while (await pair.Client.ReceiveAsync(new byte[65_536]).WaitAsync(TimeSpan.FromSeconds(20)) > 0)
+            {
+            }
+        });
+        Assert.Equal(SocketError.ConnectionReset, error.SocketErrorCode);
     }
 
     [Fact]

@@ -30,15 +30,34 @@ public sealed class PollerTests
     public async Task Connection_ThatHasEnded_LeavesItsNumberToANewOne()
     {
         using var poller = new Waitress.Transport.Poller(WriteBuffer);
-        poller.Leave();
-        for (var round = 0; round < 300; round++) // The table of descriptors has 256 places at first.
+        for (var round = 0; round < 20; round++)
         {
-            await using var pair = await SocketPair.OpenAsync();
+            await using var pair = await SocketPair.OpenAsync(poller: poller);
             await pair.Client.SendAsync(new[] { (byte)round });
             var read = await InTime(pair.Input.ReadAsync());
             Assert.Equal((byte)round, read.Buffer.FirstSpan[0]);
             pair.Input.AdvanceTo(read.Buffer.End);
         }
+    }
+
+    [Fact]
+    public async Task Connections_MoreThanTheTableHasPlaces_AreAllRead()
+    {
+        using var poller = new Waitress.Transport.Poller(WriteBuffer);
+        var pairs = new List<SocketPair>();
+        for (var i = 0; i < 200; i++) // 400 descriptors; 256 places at first.
+            pairs.Add(await SocketPair.OpenAsync(poller: poller));
+        for (var i = 0; i < pairs.Count; i++)
+            await pairs[i].Client.SendAsync(new[] { (byte)i });
+        for (var i = 0; i < pairs.Count; i++)
+        {
+            var read = await InTime(pairs[i].Input.ReadAsync());
+            Assert.Equal((byte)i, read.Buffer.FirstSpan[0]);
+            pairs[i].Input.AdvanceTo(read.Buffer.End);
+        }
+
+        foreach (var pair in pairs)
+            await pair.DisposeAsync();
     }
 
     [Theory]

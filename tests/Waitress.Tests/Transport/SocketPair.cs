@@ -11,10 +11,13 @@ internal sealed class SocketPair : IAsyncDisposable
     public const int WriteBuffer = 65_536;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
-    private SocketPair(Socket client, Socket accepted, bool polls)
+    private readonly bool _isOwn;
+
+    private SocketPair(Socket client, Socket accepted, bool polls, Poller? poller)
     {
         Client = client;
-        Poller = new Poller(WriteBuffer);
+        _isOwn = poller is null;
+        Poller = poller ?? new Poller(WriteBuffer);
         if (polls)
             Poller.Leave();
         Connection = Poller.Connect(accepted);
@@ -30,7 +33,7 @@ internal sealed class SocketPair : IAsyncDisposable
 
     public PipeWriter Output => Connection.Transport.Output;
 
-    public static async Task<SocketPair> OpenAsync(bool polls = true, bool unix = false, int buffers = 0)
+    public static async Task<SocketPair> OpenAsync(bool polls = true, bool unix = false, int buffers = 0, Poller? poller = null)
     {
         var path = unix ? Path.Combine(Path.GetTempPath(), $"waitress-{Guid.NewGuid():N}.sock") : "";
         EndPoint at = unix ? new UnixDomainSocketEndPoint(path) : new IPEndPoint(IPAddress.Loopback, 0);
@@ -46,7 +49,7 @@ internal sealed class SocketPair : IAsyncDisposable
             accepted.SendBufferSize = buffers;
         if (unix)
             File.Delete(path);
-        return new SocketPair(client, accepted, polls);
+        return new SocketPair(client, accepted, polls, poller);
     }
 
     public async Task<byte[]> ReceiveAsync(int count)
@@ -72,6 +75,7 @@ internal sealed class SocketPair : IAsyncDisposable
         Client.Dispose();
         Connection.Abort();
         await Connection.DisposeAsync();
-        Poller.Dispose();
+        if (_isOwn)
+            Poller.Dispose();
     }
 }
