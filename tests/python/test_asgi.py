@@ -72,7 +72,7 @@ class Engine:
         self.inbox, self.tools, self.wake_fd, self.stopped = Inbox(), None, None, []
 
     def loop(self, app, tools, wake_fd, is_only):
-        self.tools, self.wake_fd, self.thread = tools, wake_fd, threading.current_thread().name
+        self.tools, self.wake_fd, self.is_only, self.thread = tools, wake_fd, is_only, threading.current_thread().name
         return self.inbox
 
     def stop(self, graceful):
@@ -113,6 +113,20 @@ class EventLoopTest(unittest.TestCase):
         engine.end()
         self.assertEqual(loop.join(10), [])
         self.assertEqual((seen, engine.inbox.closed, engine.stopped), (["shutdown"], True, []))
+
+    def test_loop_polls_its_own_sockets_when_they_have_something(self):
+        reading, writing = os.pipe()
+        engine = Engine()
+        engine.inbox.sockets = reading
+        loop = _asgi.EventLoop(engine, lifespan_app([]), {"loop": "asyncio", "graceful_timeout": 5}, is_only=True)
+        loop.start()
+        self.assertEqual((engine.is_only, engine.inbox.polled), (True, 0))
+        engine.inbox.open = False  # so that its first poll() is its end
+        os.write(writing, b"x")
+        self.assertEqual(loop.join(10), [])
+        self.assertEqual((engine.inbox.polled, engine.inbox.drained, engine.inbox.closed), (1, 0, True))
+        os.close(reading)
+        os.close(writing)
 
     def test_state_is_none_without_lifespan(self):
         engine, loop = self.start(lifespan_app([]), lifespan="off")
@@ -200,7 +214,7 @@ class ManyEngine:
 
     def loop(self, app, tools, wake_fd, is_only):
         self.engines.append(Engine())
-        return self.engines[-1].loop(app, tools, wake_fd)
+        return self.engines[-1].loop(app, tools, wake_fd, is_only)
 
 
 class EventLoopsTest(unittest.TestCase):
